@@ -1,0 +1,14 @@
+"""The network: layers and models of the paper, free of data, files and training."""
+
+from stgraph_tf.modeling.region_graph import GRAPHS, RegionGraphClassifier, RegionGraphs
+from stgraph_tf.modeling.resnet3d import BACKBONES, ResNet3D
+from stgraph_tf.modeling.roi_align import RoIAlign
+
+__all__ = [
+    "BACKBONES",
+    "GRAPHS",
+    "RegionGraphClassifier",
+    "RegionGraphs",
+    "ResNet3D",
+    "RoIAlign",
+]

@@ -1,0 +1,147 @@
+"""The backbone: its shapes, its cost, and one block against NumPy."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl.testing import absltest, parameterized
+
+from stgraph_tf.modeling import BACKBONES, ResNet3D
+from stgraph_tf.modeling.resnet3d import Bottleneck
+
+
+def _convolve(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
+    """Symmetrically zero-padded 3-D convolution of `[T, H, W, C]`, tap by tap."""
+    kt, kh, kw = kernel.shape[:3]
+    padded = np.pad(x, [(kt // 2,) * 2, (kh // 2,) * 2, (kw // 2,) * 2, (0, 0)])
+    time, height, width = x.shape[:3]
+    rows, columns = (height - 1) // stride + 1, (width - 1) // stride + 1
+    result = np.zeros([time, rows, columns, kernel.shape[-1]])
+    for t, i, j in np.ndindex(kt, kh, kw):
+        window = padded[t : t + time, i : i + height : stride, j : j + width : stride]
+        result += window @ kernel[t, i, j]
+    return result
+
+
+def _normalize(x: np.ndarray, layer) -> np.ndarray:
+    gamma, beta, mean, variance = (weight.numpy() for weight in layer.norm.weights)
+    return (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+
+
+def _randomize(layer: keras.layers.Layer, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    for weight in layer.weights:
+        low, high = (
+            (0.5, 1.5) if "variance" in weight.path or "gamma" in weight.path else (-0.5, 0.5)
+        )
+        weight.assign(random.uniform(low, high, weight.shape))
+
+
+class BottleneckTest(parameterized.TestCase):
+    @parameterized.parameters((3, 1, 7, 6), (1, 2, 7, 6), (3, 2, 8, 9))
+    def test_equals_numpy_at_odd_and_even_sizes(self, temporal_kernel, stride, height, width):
+        block = Bottleneck(4, temporal_kernel, stride, expansion=2, freeze_batch_norm=True)
+        x = np.random.default_rng(0).normal(size=[5, height, width, 3]).astype(np.float32)
+        block.build((None, None, None, None, 3))
+        _randomize(block, seed=1)
+
+        y = np.maximum(
+            _normalize(_convolve(x, block.conv_a.convolution.kernel, 1), block.conv_a), 0
+        )
+        y = np.maximum(
+            _normalize(_convolve(y, block.conv_b.convolution.kernel, stride), block.conv_b), 0
+        )
+        y = _normalize(_convolve(y, block.conv_c.convolution.kernel, 1), block.conv_c)
+        shortcut = _convolve(x, block.shortcut.convolution.kernel, stride)
+        expected = np.maximum(y + _normalize(shortcut, block.shortcut), 0)
+        np.testing.assert_allclose(block(x[None])[0], expected, rtol=1e-4, atol=1e-4)
+
+    def test_identity_shortcut_where_the_shape_stays(self):
+        block = Bottleneck(2, 1, 1, expansion=2, freeze_batch_norm=True)
+        block.build((None, None, None, None, 4))
+        self.assertIsNone(block.shortcut)
+
+
+class ResNet3DTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("r50", (1, 32, 224, 224, 3), (1, 16, 14, 14, 2048)),
+        ("r50", (1, 32, 256, 340, 3), (1, 16, 16, 22, 2048)),
+        ("r101", (1, 128, 288, 288, 3), (1, 16, 18, 18, 2048)),
+        ("tiny", (1, 16, 64, 64, 3), (1, 8, 16, 16, 128)),
+    )
+    def test_output_shape_at_full_size(self, name, inputs, outputs):
+        self.assertEqual(ResNet3D(**BACKBONES[name]).compute_output_shape(inputs), outputs)
+
+    @parameterized.parameters(
+        ({}, (1, 7, 33, 46, 3)),
+        ({"pool1_padded": False, "pool2_size": 2}, (1, 8, 33, 46, 3)),
+        (
+            {"stem_stride": (2, 2, 2), "pool1_size": (2, 3, 3), "pool1_stride": (2, 2, 2)},
+            (1, 16, 40, 41, 3),
+        ),
+    )
+    def test_computed_shape_is_the_real_one(self, changes, shape):
+        numbers = {**BACKBONES["tiny"], **changes, "spatial_strides": (1, 2, 1)}
+        backbone = ResNet3D(**numbers)
+        self.assertEqual(backbone(tf.zeros(shape)).shape, backbone.compute_output_shape(shape))
+
+    def test_the_authors_pooling_gives_55_pixels(self):
+        backbone = ResNet3D(
+            **{**BACKBONES["r50"], "spatial_strides": (1, 1, 1, 1)}, pool1_padded=False
+        )
+        self.assertEqual(backbone.compute_output_shape((1, 32, 224, 224, 3))[2:4], (55, 55))
+
+    @parameterized.parameters(("r50", 2), ("r101", 8), ("tiny", 2))
+    def test_temporal_stride(self, name, stride):
+        self.assertEqual(ResNet3D(**BACKBONES[name]).temporal_stride, stride)
+
+    def test_r50_costs_the_papers_153_gflops(self):
+        # Multiply-adds of the convolutions, from the kernels and the sizes of Table 1.
+        backbone = ResNet3D(**BACKBONES["r50"])
+        backbone.build((None, None, None, None, 3))
+        sizes = {"conv1": 32 * 112**2, "res2": 32 * 56**2, "res3": 16 * 28**2}
+        sizes |= {"res4": 16 * 14**2, "res5": 16 * 14**2}
+        total = 0
+        for weight in backbone.weights:
+            if not weight.path.endswith("conv/kernel"):
+                continue
+            part = weight.path.split("/")[-4 if "/res" in weight.path else -3]
+            size = sizes[part.split("_")[0]]
+            # The first 1x1x1 or 3x1x1 of a stage that halves the space still sees the larger one.
+            if part in ("res3_0", "res4_0") and "/a/" in weight.path:
+                size *= 4
+            total += size * int(np.prod(weight.shape))
+        self.assertAlmostEqual(total / 1e9, 152.8, delta=0.5)
+
+    def test_padding_is_symmetric(self):
+        # A network that pads symmetrically sees a mirrored picture mirrored, at odd and even sizes;
+        # with TensorFlow's "same" at stride 2 an even size would shift it.
+        backbone = ResNet3D(**{**BACKBONES["tiny"], "temporal_kernels": ((1,), (1,), (1,))})
+        backbone.build((None, None, None, None, 3))
+        for weight in backbone.weights:
+            if weight.path.endswith("kernel"):
+                weight.assign((weight + tf.reverse(weight, axis=[2])) / 2)
+        x = np.random.default_rng(0).normal(size=[1, 4, 17, 21, 3]).astype(np.float32)
+        mirrored = backbone(x[:, :, :, ::-1])[:, :, :, ::-1]
+        np.testing.assert_allclose(backbone(x), mirrored, atol=1e-4)
+
+    def test_frozen_batch_norm_cannot_be_thawed(self):
+        backbone = ResNet3D(**BACKBONES["tiny"])
+        backbone.build((None, None, None, None, 3))
+        backbone.trainable = False
+        backbone.trainable = True
+        self.assertNotEmpty(backbone.trainable_variables)
+        self.assertFalse([v.path for v in backbone.trainable_variables if "/bn/" in v.path])
+
+    def test_unfrozen_batch_norm_normalizes_the_batch(self):
+        backbone = ResNet3D(**BACKBONES["tiny"], freeze_batch_norm=False)
+        x = np.random.default_rng(0).normal(size=[2, 4, 16, 16, 3]).astype(np.float32) * 7 + 3
+        stem = backbone.stem(x, training=True).numpy()
+        np.testing.assert_allclose(stem.mean(axis=(0, 1, 2, 3)), np.zeros(16), atol=1e-4)
+
+    def test_refuses_stages_that_do_not_match(self):
+        with self.assertRaisesRegex(ValueError, "one entry a stage"):
+            ResNet3D(widths=(8, 8), temporal_kernels=((1,),), spatial_strides=(1, 1))
+
+
+if __name__ == "__main__":
+    absltest.main()
