@@ -3,11 +3,12 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from absl import app, logging
+from absl import app, flags, logging
 from tqdm import tqdm
 
 T = TypeVar("T")
@@ -51,7 +52,10 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             print(f"error: {_one_sentence(error)}", file=sys.stderr)
             return 1
 
-    app.run(guarded)
+    # TensorFlow's C++ log tells, at level "error", of every missing GPU driver. What is an error for
+    # the user arrives as an exception.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    app.run(guarded, flags_parser=_parse_flags)
 
 
 def progress(items: Iterable[T], *, total: int | None = None, unit: str) -> "tqdm[T]":
@@ -64,15 +68,44 @@ def progress(items: Iterable[T], *, total: int | None = None, unit: str) -> "tqd
         total: how many there are, where `len(items)` does not tell.
         unit: the name of one item ("video", "clip", "step").
     """
+    return tqdm(items, total=total, **_style(unit))
+
+
+def progress_bar(total: int, *, unit: str, done: int = 0) -> "tqdm[None]":
+    """The same line for work that is no loop over items: call its `update`.
+
+    Args:
+        total: how many items there are in all.
+        unit: the name of one item.
+        done: how many were done before this program started.
+    """
+    return tqdm(total=total, initial=done, **_style(unit))
+
+
+def _style(unit: str) -> dict[str, Any]:
     terminal = sys.stderr.isatty()
-    return tqdm(
-        items,
-        total=total,
-        unit=f" {unit}",
-        mininterval=0.2 if terminal else 10.0,
-        ascii=not terminal,
-        dynamic_ncols=terminal,
-    )
+    return {
+        "unit": f" {unit}",
+        "mininterval": 0.2 if terminal else 10.0,
+        "ascii": not terminal,
+        "dynamic_ncols": terminal,
+    }
+
+
+def _parse_flags(argv: Sequence[str]) -> Sequence[str]:
+    try:
+        return flags.FLAGS(argv)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        # A config flag raises whatever its config raises, and wraps it with the traceback.
+        if isinstance(error, AttributeError):
+            # ml_collections raises AttributeError(KeyError("'name'\nDid you mean ...")).
+            cause = error.args[0]
+            cause = cause.args[0] if isinstance(cause, KeyError) else cause
+            reason = f"the config has no setting {' '.join(str(cause).split())}"
+        else:
+            reason = str(error).strip().splitlines()[-1].strip().removeprefix("ValueError: ")
+        print(f"error: {reason}; --help tells what the flags are", file=sys.stderr)
+        sys.exit(1)
 
 
 def _is_users_to_mend(error: Exception) -> bool:

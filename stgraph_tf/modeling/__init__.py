@@ -1,5 +1,6 @@
 """The network: layers and models of the paper, free of data, files and training."""
 
+from stgraph_tf.modeling.builder import build_model
 from stgraph_tf.modeling.region_graph import GRAPHS, RegionGraphClassifier, RegionGraphs
 from stgraph_tf.modeling.resnet3d import BACKBONES, ResNet3D
 from stgraph_tf.modeling.roi_align import RoIAlign
@@ -11,4 +12,5 @@ __all__ = [
     "RegionGraphs",
     "ResNet3D",
     "RoIAlign",
+    "build_model",
 ]

@@ -27,20 +27,22 @@ class _Branch(keras.layers.Layer):
     def build(self, nodes_shape, *unused_shapes):
         width = nodes_shape[-1]
         last = self.num_layers - 1
-        # Flat, layer by layer: Keras saves the layers of a list, but not of a list of lists.
-        self.convolutions = [
-            self._dense(width, f"{name}_{index}", zero=index == last)
-            for index in range(self.num_layers)
-            for name in self.graph_names
-        ]
-        self.normalizations = [
-            keras.layers.LayerNormalization(
+        # An attribute each: TensorFlow's checkpoints do not see layers in a Keras layer's list.
+        for index in range(self.num_layers):
+            for name in self.graph_names:
+                convolution = self._dense(width, f"{name}_{index}", zero=index == last)
+                convolution.build(nodes_shape)
+                setattr(self, convolution.name, convolution)
+        for index in range(last):
+            norm = keras.layers.LayerNormalization(
                 epsilon=1e-5, name=f"norm_{index}", dtype=self.dtype_policy
             )
-            for index in range(last)
-        ]
-        for layer in (*self.convolutions, *self.normalizations):
-            layer.build(nodes_shape)
+            norm.build(nodes_shape)
+            setattr(self, norm.name, norm)
+
+    def convolutions(self, layer: int) -> list[keras.layers.Dense]:
+        """The weights of one layer, one for each of `graph_names`."""
+        return [getattr(self, f"{name}_{layer}") for name in self.graph_names]
 
     def _dense(self, width: int, name: str, zero: bool) -> keras.layers.Dense:
         return keras.layers.Dense(
@@ -53,18 +55,17 @@ class _Branch(keras.layers.Layer):
 
     def _stack(self, nodes: tf.Tensor, multiply) -> tf.Tensor:
         """Runs the layers; `multiply(name, nodes)` is the product of that graph with the nodes."""
-        graphs_a_layer = len(self.graph_names)
         for index in range(self.num_layers):
-            start = index * graphs_a_layer
-            convolutions = self.convolutions[start : start + graphs_a_layer]
             nodes = tf.add_n(
                 [
                     multiply(name, convolution(nodes))
-                    for name, convolution in zip(self.graph_names, convolutions, strict=True)
+                    for name, convolution in zip(
+                        self.graph_names, self.convolutions(index), strict=True
+                    )
                 ]
             )
-            if index < len(self.normalizations):
-                nodes = tf.nn.relu(self.normalizations[index](nodes))
+            if index < self.num_layers - 1:
+                nodes = tf.nn.relu(getattr(self, f"norm_{index}")(nodes))
         return nodes
 
     def compute_output_shape(self, nodes_shape, *unused_shapes):

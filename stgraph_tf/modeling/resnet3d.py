@@ -129,28 +129,35 @@ class ResNet3D(keras.Model):
             name="conv1",
             dtype=self.dtype_policy,
         )
-        # One flat list: Keras saves the layers of a list, but not of a list of lists.
-        self.blocks = [
-            Bottleneck(
-                width,
-                temporal_kernel,
-                spatial_stride if block == 0 else 1,
-                expansion,
-                freeze_batch_norm,
-                name=f"res{stage}_{block}",
-                dtype=self.dtype_policy,
-            )
-            for stage, (width, kernels, spatial_stride) in enumerate(
-                zip(widths, temporal_kernels, spatial_strides, strict=True), start=2
-            )
-            for block, temporal_kernel in enumerate(kernels)
+        # An attribute each: TensorFlow's checkpoints do not see layers in a Keras layer's list.
+        for stage, (width, kernels, spatial_stride) in enumerate(
+            zip(widths, temporal_kernels, spatial_strides, strict=True), start=2
+        ):
+            for index, temporal_kernel in enumerate(kernels):
+                block = Bottleneck(
+                    width,
+                    temporal_kernel,
+                    spatial_stride if index == 0 else 1,
+                    expansion,
+                    freeze_batch_norm,
+                    name=f"res{stage}_{index}",
+                    dtype=self.dtype_policy,
+                )
+                setattr(self, block.name, block)
+
+    def blocks(self) -> list["Bottleneck"]:
+        """The residual blocks in order, `res2_0`, `res2_1`, ..."""
+        return [
+            getattr(self, f"res{stage}_{index}")
+            for stage, kernels in enumerate(self.temporal_kernels, start=2)
+            for index in range(len(kernels))
         ]
 
     def build(self, input_shape):
         channels = input_shape[-1]
         self.stem.build((None, None, None, None, channels))
         channels = self.stem_width
-        for block in self.blocks:
+        for block in self.blocks():
             block.build((None, None, None, None, channels))
             channels = block.width * self.expansion
         self.built = True
@@ -159,7 +166,7 @@ class ResNet3D(keras.Model):
         x = tf.nn.relu(self.stem(inputs, training=training))
         x = self._pool1(x)
         res2_length = len(self.temporal_kernels[0])
-        for index, block in enumerate(self.blocks, start=1):
+        for index, block in enumerate(self.blocks(), start=1):
             x = block(x, training=training)
             if index == res2_length:
                 x = self._pool2(x)

@@ -15,8 +15,16 @@ def _layer_norm_relu(x: np.ndarray) -> np.ndarray:
 def _randomize(layer, seed: int) -> None:
     """Gives the convolutions random weights, the zero-initialized last one too."""
     random = np.random.default_rng(seed)
-    for convolution in layer.convolutions:
-        convolution.kernel.assign(random.normal(size=convolution.kernel.shape))
+    for index in range(layer.num_layers):
+        for convolution in layer.convolutions(index):
+            convolution.kernel.assign(random.normal(size=convolution.kernel.shape))
+
+
+def _kernels(layer) -> list[list[np.ndarray]]:
+    return [
+        [convolution.kernel.numpy() for convolution in layer.convolutions(index)]
+        for index in range(layer.num_layers)
+    ]
 
 
 def _reference(nodes, dense_graphs, kernels) -> np.ndarray:
@@ -37,10 +45,9 @@ class SimilarityBranchTest(parameterized.TestCase):
         branch = gcn.SimilarityBranch(num_layers)
         branch.build(nodes.shape)
         _randomize(branch, seed=1)
-        kernels = [[convolution.kernel.numpy()] for convolution in branch.convolutions]
         output = branch(nodes, graph)
         for clip in range(2):
-            expected = _reference(nodes[clip], [graph[clip]], kernels)
+            expected = _reference(nodes[clip], [graph[clip]], _kernels(branch))
             np.testing.assert_allclose(output[clip], expected, rtol=1e-3, atol=1e-4)
 
 
@@ -55,13 +62,12 @@ class SpatialTemporalBranchTest(absltest.TestCase):
         branch = gcn.SpatialTemporalBranch(3)
         branch.build(nodes.shape)
         _randomize(branch, seed=1)
-        named = {
-            convolution.name: convolution.kernel.numpy() for convolution in branch.convolutions
-        }
-        kernels = [[named[f"front_{index}"], named[f"back_{index}"]] for index in range(3)]
+        self.assertEqual([layer.name for layer in branch.convolutions(0)], ["front_0", "back_0"])
         output = branch(nodes, *blocks).numpy().reshape([2, 12, 5])
         for clip in range(2):
-            expected = _reference(nodes[clip].reshape([12, 5]), [front[clip], back[clip]], kernels)
+            expected = _reference(
+                nodes[clip].reshape([12, 5]), [front[clip], back[clip]], _kernels(branch)
+            )
             np.testing.assert_allclose(output[clip], expected, rtol=1e-3, atol=1e-4)
 
 
@@ -75,7 +81,7 @@ class LastLayerTest(absltest.TestCase):
             output = branch(nodes, graph)
             loss = tf.reduce_sum(output * random.normal(size=output.shape).astype(np.float32))
         np.testing.assert_array_equal(output, np.zeros([1, 6, 5]))
-        gradient = tape.gradient(loss, branch.convolutions[-1].kernel)
+        gradient = tape.gradient(loss, branch.convolutions(2)[0].kernel)
         self.assertGreater(float(tf.reduce_max(tf.abs(gradient))), 1e-3)
 
     def test_refuses_no_layers(self):

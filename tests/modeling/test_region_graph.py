@@ -31,8 +31,9 @@ def _awaken(model: RegionGraphClassifier) -> None:
     """Gives the zero-initialized last graph convolutions some weights, so that they count."""
     random = np.random.default_rng(7)
     for name in ("similarity_branch", "spatial_temporal_branch"):
-        for convolution in getattr(getattr(model, name, None), "convolutions", []):
-            convolution.kernel.assign(random.normal(size=convolution.kernel.shape) / 3)
+        if hasattr(model, name):
+            for convolution in getattr(model, name).convolutions(2):
+                convolution.kernel.assign(random.normal(size=convolution.kernel.shape) / 3)
 
 
 def _inputs(clips: int = 2, num_boxes: int = 5, seed: int = 0, frames: int = 8) -> dict:

@@ -1,0 +1,67 @@
+# make demo   the main job, end to end: films and boxes in, a served action recognizer out
+# make test   the whole test suite
+# make lint   formatting and linting, as CI does
+# make lock   resolves the dependencies of setup.cfg anew
+#
+# Each does its own set-up in .venv, which is left alone while requirements.lock stays the same.
+
+PYTHON ?= python3
+VENV := .venv
+RUN := runs/demo
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+CONFIG := configs/shapes.py:tiny_joint
+DEMO_FLAGS := --config $(CONFIG) --config.data.dir $(RUN)/shards --workdir $(RUN)/train
+
+export PYTHONUNBUFFERED := 1
+
+.PHONY: demo test lint lock clean
+
+$(READY): requirements.lock setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
+		{ echo "error: Python 3.10 to 3.13 is needed; name one by PYTHON=..."; exit 1; }
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: $(READY)
+	@rm -rf $(RUN)
+	@echo "== 1/6 render films of moving shapes"
+	@$(BIN)/python tools/make_shapes.py --output $(RUN)/films --train_videos 1200 --val_videos 300 --seed 0
+	@echo "== 2/6 write shards"
+	@for split in train validation; do \
+		$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(RUN)/films \
+			--annotations $(RUN)/films/$$split.jsonl --labels $(RUN)/films/labels.txt \
+			--boxes proposals:$(RUN)/films/$${split}_proposals.jsonl \
+			--split $$split --output $(RUN)/shards --num_shards 4 --fps 8 --short_side 64 || exit 1; \
+	done
+	@echo "== 3/6 train"
+	@$(BIN)/python tools/train.py $(DEMO_FLAGS)
+	@echo "== 4/6 evaluate"
+	@$(BIN)/python tools/evaluate.py $(DEMO_FLAGS) --output $(RUN)
+	@echo "== 5/6 export"
+	@$(BIN)/python export/export_saved_model.py $(DEMO_FLAGS) --output $(RUN)/saved_model
+	@echo "== 6/6 predict"
+	@film=$$(ls $(RUN)/films/videos/validation-* | head -n 1) && \
+		$(BIN)/python tools/predict.py --saved_model $(RUN)/saved_model --video $$film \
+			--boxes proposals:$(RUN)/films/validation_proposals.jsonl
+	@echo "== done: $(RUN) holds films, shards, checkpoints, metrics.json and saved_model/1"
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+lock:
+	@$(PYTHON) -m venv .lock-venv
+	@.lock-venv/bin/python -m pip install --quiet uv
+	@.lock-venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header \
+		setup.cfg --extra test --output-file requirements.lock
+	@rm -rf .lock-venv
+
+clean:
+	rm -rf $(VENV) runs build dist *.egg-info

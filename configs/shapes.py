@@ -1,0 +1,38 @@
+"""Shapes: small films of moving shapes whose actions are what shapes do to each other.
+
+Rendered by tools/make_shapes.py, learned from scratch in minutes on two CPU cores; `make demo`
+runs the whole chain.
+
+    python tools/train.py --config configs/shapes.py:tiny_joint --workdir runs/shapes
+"""
+
+from ml_collections import ConfigDict
+
+from stgraph_tf import config as settings
+
+
+def get_config(variant: str = "tiny_joint") -> ConfigDict:
+    config = settings.for_variant(variant, backbones=("tiny",))
+    config.name = f"shapes_{variant}"
+    config.model.freeze_batch_norm = False
+    config.model.feature_dim = 64
+
+    config.data.dir = "data/shapes"
+    config.data.num_frames = 16
+    config.data.num_boxes = 10
+    config.data.short_side = (64, 72)
+    config.data.crop_size = 64
+
+    config.train.batch_size = 16
+    config.train.steps = 400
+    config.train.optimizer = "adamw"
+    config.train.learning_rate = 2e-3
+    config.train.weight_decay = 0.01
+    config.train.decay_steps = (320,)
+    config.train.warmup_steps = 20
+    config.train.checkpoint_interval = 100
+
+    config.evaluation.num_clips = 3
+    config.evaluation.short_side = 64
+    config.evaluation.batch_size = 16
+    return config

@@ -1,0 +1,171 @@
+"""Every setting of a run, with its default: the paper's for Charades with ResNet-50.
+
+The files in `configs/` start from `default()` and change what their data set or row needs; flags
+change the rest (`--config.train.batch_size=4`). Settings are checked where they are first used, by
+`check`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def default() -> ConfigDict:
+    """The settings that all configs share, as a fresh, editable `ConfigDict`."""
+    config = ConfigDict()
+    config.name = "default"
+    config.seed = 0
+
+    model = config.model = ConfigDict()
+    model.graph = "joint"  # none, avgpool, spatial_temporal, similarity or joint
+    model.backbone = "r50"  # a row of stgraph_tf.modeling.BACKBONES
+    model.freeze_batch_norm = True  # False only to train from scratch
+    model.feature_dim = 512  # d, after the 1x1x1 reduction
+    model.gcn_layers = 3
+    model.dropout = 0.3
+    model.input_mean = (114.75, 114.75, 114.75)  # subtracted from RGB in [0, 255]
+    model.input_std = (57.375, 57.375, 57.375)  # then divided by
+    model.precision = "float32"  # or mixed_bfloat16
+
+    data = config.data = ConfigDict()
+    data.dir = "data/dataset"  # what tools/prepare_dataset.py wrote
+    data.train_split = "train"
+    data.validation_split = "validation"
+    data.num_frames = 32  # T, frames a clip, as stored in the shards
+    data.box_stride = 2  # T / T': feature frame i takes the boxes of frame i * box_stride
+    data.num_boxes = 50  # K, proposals a feature frame
+    data.short_side = (256, 320)  # the range that training scales to, pixels
+    data.crop_size = 224  # the training crop, pixels
+    data.flip = True  # mirror half of the training clips
+    data.labels = "clip"  # a clip's labels: those overlapping it, or all of the "video"
+    data.shuffle_buffer = 256  # records
+
+    train = config.train = ConfigDict()
+    train.loss = "sigmoid"  # multi-label; "softmax" for single-label
+    train.batch_size = 8  # clips, over all replicas
+    train.steps = 100_000
+    train.optimizer = "sgd"  # or "adamw"
+    train.learning_rate = 0.00125
+    train.decay_steps = (90_000,)  # where the rate is multiplied by decay_rate
+    train.decay_rate = 0.1
+    train.warmup_steps = 0  # linear, from zero
+    train.momentum = 0.9
+    train.weight_decay = 1e-4
+    train.log_interval = 20  # steps between progress lines and summaries
+    train.checkpoint_interval = 1000  # steps
+    train.keep_checkpoints = 3
+
+    evaluation = config.evaluation = ConfigDict()
+    evaluation.num_clips = 10  # clips a video, evenly spaced; their scores are max-pooled
+    evaluation.short_side = 256  # whole frames, scaled to this short side, pixels
+    evaluation.batch_size = 4  # clips
+    return config
+
+
+# How a config's variant string names the rows of the paper's Table 2.
+_GRAPHS = {
+    "none": "none",
+    "avgpool": "avgpool",
+    "st": "spatial_temporal",
+    "sim": "similarity",
+    "joint": "joint",
+}
+
+
+def for_variant(variant: str, backbones: Sequence[str]) -> ConfigDict:
+    """The defaults with the backbone and the graph that a variant string names.
+
+    Args:
+        variant: `BACKBONE_GRAPH`, such as "r50_joint".
+        backbones: the backbones that the config has.
+
+    Raises:
+        ValueError: listing the variants, when there is no such one.
+    """
+    backbone, _, graph = variant.partition("_")
+    if backbone not in backbones or graph not in _GRAPHS:
+        known = ", ".join(f"{name}_{graph}" for name in backbones for graph in _GRAPHS)
+        raise ValueError(f"--config has no variant {variant!r}; it has {known}")
+    config = default()
+    config.model.backbone = backbone
+    config.model.graph = _GRAPHS[graph]
+    return config
+
+
+_CHOICES = {
+    "model.graph": ("none", "avgpool", "spatial_temporal", "similarity", "joint"),
+    "model.precision": ("float32", "mixed_bfloat16"),
+    "data.labels": ("clip", "video"),
+    "train.loss": ("sigmoid", "softmax"),
+    "train.optimizer": ("sgd", "adamw"),
+}
+
+_AT_LEAST_ONE = (
+    "data.num_frames",
+    "data.box_stride",
+    "data.num_boxes",
+    "data.crop_size",
+    "data.shuffle_buffer",
+    "train.batch_size",
+    "train.steps",
+    "train.log_interval",
+    "train.checkpoint_interval",
+    "train.keep_checkpoints",
+    "evaluation.num_clips",
+    "evaluation.short_side",
+    "evaluation.batch_size",
+)
+
+
+def check(config: ConfigDict) -> None:
+    """Checks what can be checked without data.
+
+    Raises:
+        ValueError: naming the flag, what it may be, and what it is.
+    """
+    settings = dict(flatten(config))
+    for name, choices in _CHOICES.items():
+        if settings[name] not in choices:
+            raise ValueError(
+                f"--config.{name} must be one of {', '.join(choices)}; it is {settings[name]!r}"
+            )
+    for name in _AT_LEAST_ONE:
+        if settings[name] < 1:
+            raise ValueError(f"--config.{name} must be at least 1; it is {settings[name]}")
+    low, high = config.data.short_side
+    if not 1 <= low <= high:
+        raise ValueError(
+            "--config.data.short_side must be a range (low, high) with 1 <= low <= high; "
+            f"it is {tuple(config.data.short_side)}"
+        )
+    if config.data.crop_size > low:
+        raise ValueError(
+            f"--config.data.crop_size must not exceed the smallest short side; it is "
+            f"{config.data.crop_size}, and --config.data.short_side starts at {low}"
+        )
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields `("train.batch_size", 8)` and so on, tuples as tuples."""
+    for name, value in config.items():
+        if isinstance(value, (Mapping, ConfigDict)):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", tuple(value) if isinstance(value, list) else value
+
+
+def to_json(config: ConfigDict) -> dict[str, Any]:
+    """A nested dict that JSON can hold; `differences` compares it with a config again."""
+    return json.loads(config.to_json())
+
+
+def differences(saved: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """The settings in which two configs differ, a phrase each, for messages."""
+    before, now = dict(flatten(saved)), dict(flatten(config))
+    return [
+        f"{name} was {before.get(name)!r} and is {now.get(name)!r}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name)
+    ]

@@ -1,0 +1,297 @@
+"""Clips from shards: read -> parse -> choose frames -> decode only those -> transform -> batch.
+
+Data flows one way through these phases, as dicts of tensors through plain functions: `schema.parse`
+parses, `clips` chooses, `transforms` decodes and moves frames and boxes together. This module puts
+them in a row with `tf.data`.
+
+Batches are dicts, with `B` clips, `T` frames, `T' = T / box_stride`, `K` boxes, `C` labels:
+    frames      uint8 [B, T, H, W, 3], RGB
+    boxes       float32 [B, T', K, 4], [ymin, xmin, ymax, xmax] normalized to [0, 1] of the frame
+    mask        bool [B, T', K], False where a frame has no further box
+    labels      float32 [B, C] of zeros and ones, all zero when unknown
+    id          string [B], the video's
+    clip_index  int32 [B], which of the video's clips
+
+The training stream is a function of its arguments alone: neither the number of cores, nor global
+seeds, nor where it is entered change which clips come, in which order, and how they are cropped.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+
+import tensorflow as tf
+
+from stgraph_tf.data import clips, failures, schema, transforms
+
+Tensors = dict[str, tf.Tensor]
+
+# Shards that are read in turn, record by record. Part of what the stream is: another number gives
+# another order.
+_INTERLEAVED_SHARDS = 8
+_PREFETCHED_BATCHES = 2
+
+
+def training_dataset(
+    paths: Sequence[str],
+    *,
+    num_labels: int,
+    num_frames: int,
+    box_stride: int,
+    num_boxes: int,
+    short_side: tuple[int, int],
+    crop_size: int,
+    flip: bool,
+    labels: str,
+    batch_size: int,
+    seed: int,
+    shuffle_buffer: int,
+    start_step: int = 0,
+    num_videos: int | None = None,
+    shard: tuple[int, int] = (0, 1),
+) -> tf.data.Dataset:
+    """An endless, shuffled stream of random clips: every epoch one clip of every video.
+
+    Batches run on over the ends of epochs, so none is short. The same arguments give the same
+    stream, and `start_step=k` gives what is left of it after `k` batches.
+
+    Clips wait in the shuffle buffer with their frames chosen but not decoded, so that it holds
+    JPEGs of `shuffle_buffer` clips, not of whole videos.
+
+    Args:
+        paths: the shards.
+        num_labels: `C`.
+        num_frames: `T`.
+        box_stride: clip frames to a feature frame; divides `T`.
+        num_boxes: `K`.
+        short_side: the range of lengths in pixels that a frame's short side is scaled to.
+        crop_size: side of the random square crop in pixels, at most `short_side[0]`.
+        flip: whether half of the clips are mirrored left to right.
+        labels: `"clip"` for the labels that overlap the clip in time, `"video"` for all of the
+            video's.
+        batch_size: clips in a step, over all workers.
+        seed: of the order of the videos and of every random choice about a clip.
+        shuffle_buffer: clips among which the next is drawn.
+        start_step: batches to leave out at the start. Their frames are not decoded.
+        num_videos: records in the shards, as `dataset.json` has it. When given, whole epochs are
+            left out without being read.
+        shard: `(index, count)` of the worker. Of every step's clips, each worker gets its own
+            `batch_size / count`; together they get what a single worker would.
+
+    Returns:
+        Batches as above, all shapes known, `B = batch_size / count`.
+
+    Raises:
+        ValueError: an argument is out of its range, a shard is missing, or all are empty.
+    """
+    index, count = shard
+    _check_shards(paths)
+    _check_clip_arguments(num_labels, num_frames, box_stride, num_boxes, batch_size)
+    _require(crop_size >= 1, "crop_size", "positive", crop_size)
+    ordered = len(short_side) == 2 and crop_size <= short_side[0] <= short_side[1]
+    _require(
+        ordered, "short_side", f"(low, high) with crop_size {crop_size} <= low <= high", short_side
+    )
+    _require(labels in clips.LABEL_SOURCES, "labels", f"one of {clips.LABEL_SOURCES}", labels)
+    _require(shuffle_buffer >= 1, "shuffle_buffer", "positive", shuffle_buffer)
+    _require(start_step >= 0, "start_step", "0 or more", start_step)
+    _require(num_videos is None or num_videos >= 1, "num_videos", "positive", num_videos)
+    _require(0 <= index < count, "shard", "(index, count) with 0 <= index < count", shard)
+    _require(
+        batch_size % count == 0, "batch_size", f"a multiple of the {count} workers", batch_size
+    )
+
+    def choose(serialized: tf.Tensor, epoch_seed: tf.Tensor) -> Tensors:
+        video = schema.parse(serialized)
+        video_seed = _fold_in(epoch_seed, video["id"])
+        time_seed, space_seed = tf.unstack(tf.random.split(video_seed, 2))
+        clip = clips.training_clip(
+            video, num_frames=num_frames, box_stride=box_stride, labels=labels, seed=time_seed
+        )
+        return {**clip, "seed": space_seed}
+
+    def clips_of_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        epoch_seed = tf.stack([tf.constant(seed, tf.int64), epoch])
+        return _shuffled(paths, choose, epoch_seed, num_videos, shuffle_buffer)
+
+    def decode(clip: Tensors) -> Tensors:
+        rest = {name: value for name, value in clip.items() if name != "seed"}
+        return transforms.training_transform(
+            rest,
+            short_side=short_side,
+            crop_size=crop_size,
+            flip=flip,
+            num_boxes=num_boxes,
+            seed=clip["seed"],
+        )
+
+    def finish(clip: Tensors) -> Tensors:
+        clip = failures.naming_video(decode)(clip)
+        multi_hot = clips.multi_hot(clip["labels"], num_labels, clip["id"])
+        return {**clip, "labels": multi_hot, "clip_index": tf.constant(0, tf.int32)}
+
+    first_epoch, skipped = 0, start_step * batch_size
+    if num_videos is not None:
+        first_epoch, skipped = divmod(skipped, num_videos)
+    stream = tf.data.Dataset.counter(first_epoch).flat_map(clips_of_epoch).skip(skipped)
+    stream = stream.shard(count, index)
+    stream = stream.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+    stream = stream.batch(batch_size // count, drop_remainder=True)
+    return _with_fixed_order(stream.prefetch(_PREFETCHED_BATCHES))
+
+
+def evaluation_dataset(
+    paths: Sequence[str],
+    *,
+    num_labels: int,
+    num_frames: int,
+    box_stride: int,
+    num_boxes: int,
+    num_clips: int,
+    short_side: int,
+    batch_size: int,
+) -> tf.data.Dataset:
+    """Every video once, as `num_clips` clips of whole frames, spaced evenly over it.
+
+    Only clips of equal frame size share a batch, so a batch may be smaller than `batch_size` and
+    the clips of a video need not follow each other: tell them apart by `id` and `clip_index`.
+
+    Args:
+        paths: the shards.
+        num_labels: `C`.
+        num_frames: `T`.
+        box_stride: clip frames to a feature frame; divides `T`.
+        num_boxes: `K`.
+        num_clips: clips of a video; a single one is its middle.
+        short_side: length in pixels that a frame's short side is scaled to, keeping the aspect.
+        batch_size: clips in a batch at most.
+
+    Returns:
+        Batches as above, `labels` being the video's; `B`, `H` and `W` differ from batch to batch.
+
+    Raises:
+        ValueError: an argument is out of its range, a shard is missing, or all are empty.
+    """
+    _check_shards(paths)
+    _check_clip_arguments(num_labels, num_frames, box_stride, num_boxes, batch_size)
+    _require(num_clips >= 1, "num_clips", "positive", num_clips)
+    _require(short_side >= 1, "short_side", "positive", short_side)
+
+    def decode(chosen: Tensors) -> Tensors:
+        return transforms.evaluation_transform(chosen, short_side=short_side, num_boxes=num_boxes)
+
+    def read(serialized: tf.Tensor) -> Tensors:
+        chosen = clips.evaluation_clips(
+            schema.parse(serialized),
+            num_frames=num_frames,
+            box_stride=box_stride,
+            num_clips=num_clips,
+        )
+        multi_hot = clips.multi_hot(chosen["labels"], num_labels, chosen["id"])
+        return failures.naming_video(decode)({**chosen, "labels": multi_hot})
+
+    def apart(video: Tensors) -> tf.data.Dataset:
+        def clip(index: tf.Tensor) -> Tensors:
+            return {
+                "frames": tf.gather(video["frames"], video["frame_indices"][index]),
+                "boxes": video["boxes"][index],
+                "mask": video["mask"][index],
+                "labels": video["labels"],
+                "id": video["id"],
+                "clip_index": tf.cast(index, tf.int32),
+            }
+
+        return tf.data.Dataset.range(num_clips).map(clip)
+
+    def frame_size(clip: Tensors) -> tf.Tensor:
+        height, width = tf.unstack(tf.shape(clip["frames"], tf.int64)[1:3])
+        return height * 2**32 + width
+
+    records = tf.data.TFRecordDataset(list(paths))
+    stream = records.map(read, num_parallel_calls=tf.data.AUTOTUNE).flat_map(apart)
+    stream = stream.group_by_window(
+        frame_size, lambda _, same: same.batch(batch_size), window_size=batch_size
+    )
+    return _with_fixed_order(stream.prefetch(_PREFETCHED_BATCHES))
+
+
+def _shuffled(
+    paths: Sequence[str],
+    choose: Callable[[tf.Tensor, tf.Tensor], Tensors],
+    epoch_seed: tf.Tensor,
+    num_videos: int | None,
+    shuffle_buffer: int,
+) -> tf.data.Dataset:
+    """One epoch: `choose(record, seed)` of every record, in an order that the seed decides."""
+    # With its other seed fixed here (to any number but 0, at which `shuffle` compares the tensor,
+    # too), `shuffle` does not heed `tf.random.set_seed`.
+    tf.compat.v1.get_default_graph().seed = 1
+    paths_seed, order_seed, clips_seed = tf.unstack(tf.random.split(epoch_seed, 3))
+    shuffled_paths = tf.random.experimental.stateless_shuffle(paths, paths_seed)
+    records = tf.data.Dataset.from_tensor_slices(shuffled_paths).interleave(
+        tf.data.TFRecordDataset,
+        cycle_length=_INTERLEAVED_SHARDS,
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    if num_videos is not None:
+        records = records.apply(tf.data.experimental.assert_cardinality(num_videos))
+    chosen = records.map(
+        lambda record: choose(record, clips_seed), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    order = tf.random.stateless_uniform([], order_seed, 0, 2**31 - 1, tf.int64)
+    return chosen.shuffle(shuffle_buffer, order, reshuffle_each_iteration=False)
+
+
+def _fold_in(seed: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
+    """A seed for `name`; the hash is the same on every machine and in every release."""
+    number = tf.strings.to_hash_bucket_fast(name, 2**63 - 1)
+    return tf.random.fold_in(seed, number)
+
+
+def _with_fixed_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    options = tf.data.Options()
+    options.deterministic = True
+    # Workers divide the stream by `shard`; tf.distribute must not divide it again by files.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.with_options(options)
+
+
+def _check_clip_arguments(
+    num_labels: int, num_frames: int, box_stride: int, num_boxes: int, batch_size: int
+) -> None:
+    _require(num_labels >= 1, "num_labels", "positive", num_labels)
+    _require(num_frames >= 1, "num_frames", "positive", num_frames)
+    _require(
+        box_stride >= 1 and num_frames % box_stride == 0,
+        "box_stride",
+        f"a divisor of num_frames {num_frames}",
+        box_stride,
+    )
+    _require(num_boxes >= 0, "num_boxes", "0 or more", num_boxes)
+    _require(batch_size >= 1, "batch_size", "positive", batch_size)
+
+
+def _require(condition: bool, name: str, expected: str, received: object) -> None:
+    if not condition:
+        raise ValueError(f"{name} must be {expected}, received {received!r}")
+
+
+def _check_shards(paths: Sequence[str]) -> None:
+    if not paths:
+        raise ValueError("expected the paths of shards, received none")
+    lengths = []
+    for path in paths:
+        try:
+            lengths.append(tf.io.gfile.stat(path).length)
+        except tf.errors.NotFoundError as error:
+            raise ValueError(f"shard {path} is missing") from error
+    if not any(lengths):
+        raise ValueError(f"{_folder(paths)}: none of the shards {_names(paths)} holds a video")
+
+
+def _names(paths: Sequence[str]) -> str:
+    names = [os.path.basename(path) for path in paths]
+    return names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+
+
+def _folder(paths: Sequence[str]) -> str:
+    return os.path.dirname(paths[0]) or "."

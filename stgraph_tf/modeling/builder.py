@@ -1,0 +1,47 @@
+"""Builds a network from settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stgraph_tf.modeling.region_graph import RegionGraphClassifier
+from stgraph_tf.modeling.resnet3d import BACKBONES, ResNet3D
+
+
+def build_model(settings: Mapping[str, Any], num_classes: int) -> RegionGraphClassifier:
+    """Builds the network with its initial weights.
+
+    Args:
+        settings: the `model` part of a config, see `stgraph_tf.config`.
+        num_classes: classes to score.
+
+    Returns:
+        The model, its weights created.
+
+    Raises:
+        ValueError: naming the setting, when one is senseless.
+    """
+    if settings["backbone"] not in BACKBONES:
+        raise ValueError(
+            f"--config.model.backbone must be one of {', '.join(BACKBONES)}; "
+            f"it is {settings['backbone']!r}"
+        )
+    precision = settings["precision"]
+    model = RegionGraphClassifier(
+        num_classes=num_classes,
+        graph=settings["graph"],
+        backbone=ResNet3D(
+            **BACKBONES[settings["backbone"]],
+            freeze_batch_norm=settings["freeze_batch_norm"],
+            name="backbone",
+            dtype=precision,
+        ),
+        feature_dim=settings["feature_dim"],
+        gcn_layers=settings["gcn_layers"],
+        dropout=settings["dropout"],
+        input_mean=tuple(settings["input_mean"]),
+        input_std=tuple(settings["input_std"]),
+        name="region_graph_classifier",
+        dtype=precision,
+    )
+    model.build()
+    return model
