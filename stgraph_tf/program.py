@@ -52,8 +52,8 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             print(f"error: {_one_sentence(error)}", file=sys.stderr)
             return 1
 
-    # TensorFlow's C++ log tells, at level "error", of every missing GPU driver. What is an error for
-    # the user arrives as an exception.
+    # TensorFlow's C++ log tells of a missing GPU driver at level "error". What is an error for the
+    # user arrives as an exception.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     app.run(guarded, flags_parser=_parse_flags)
 

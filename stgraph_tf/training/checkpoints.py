@@ -69,8 +69,15 @@ class Workdir:
             raise ValueError(
                 f"--workdir {self.path} holds no training run; train one with tools/train.py"
             )
-        saved = files.read_json(self._config_path)["model"]
-        self._refuse(settings.differences(saved, settings.to_json(config)["model"]))
+        saved, given = files.read_json(self._config_path), settings.to_json(config)
+        self._refuse(
+            [
+                difference
+                for difference in settings.differences(saved, given)
+                # The loss decides what a logit means: a sigmoid's, or a softmax's.
+                if difference.startswith(("model.", "train.loss "))
+            ]
+        )
 
     def dataset_info(self) -> DatasetInfo:
         """The labels and frame rate of the data that the run was trained on."""

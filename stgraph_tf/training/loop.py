@@ -97,7 +97,8 @@ class Trainer(orbit.StandardTrainer):
             raise ValueError(
                 f"the loss became {loss} between steps {self._first_step} and {step}; "
                 "the last checkpoint is from before that. "
-                "Try a lower --config.train.learning_rate or more --config.train.warmup_steps"
+                "Try a lower --config.train.learning_rate or more --config.train.warmup_steps; "
+                "without pretrained weights, --config.model.freeze_batch_norm=False"
             )
         elapsed = time.monotonic() - self._started
         return {

@@ -53,6 +53,17 @@ class WorkdirTest(absltest.TestCase):
         with self.assertRaisesRegex(ValueError, "other labels"):
             self.folder.start(_config(), _info("a", "c"))
 
+    def test_refuses_another_network_or_loss_when_read(self):
+        self.folder.start(_config(), _info("a"))
+        config = _config()
+        config.train.steps = 7
+        self.folder.check_model(config)
+        config.train.loss = "softmax"
+        with self.assertRaisesRegex(ValueError, "train.loss was 'sigmoid' and is 'softmax'"):
+            self.folder.check_model(config)
+        with self.assertRaisesRegex(ValueError, "model.feature_dim was 8 and is 9"):
+            self.folder.check_model(_config(feature_dim=9))
+
     def test_refuses_to_read_where_nothing_was_trained(self):
         with self.assertRaisesRegex(ValueError, "holds no training run"):
             self.folder.check_model(_config())

@@ -1,0 +1,1 @@
+"""The trained network as a SavedModel: its signatures, its export, and its use on films."""

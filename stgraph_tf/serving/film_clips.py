@@ -1,0 +1,123 @@
+"""Clips of one film, cut as evaluation cuts them.
+
+The film goes the way of the data set: it becomes a record (frames at the stored rate and size, as
+JPEG, boxes on each), and the record's clips are chosen and decoded by the evaluation's functions.
+So a film scores here what it scores in an evaluation.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from stgraph_tf.data import boxes as box_files
+from stgraph_tf.data import clips, json_lines, records, schema, transforms
+from stgraph_tf.data.sources import Entry
+from stgraph_tf.serving.assets import ClipSpec
+
+# Ids that a message lists before it breaks off.
+_LISTED_IDS = 5
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilmClips:
+    """The clips of a film that differ from each other.
+
+    Attributes:
+        frames: uint8 `[U, H, W, 3]`, every frame that some clip shows, once.
+        frame_indices: int `[V, T]`, which of them make up each clip.
+        boxes: float32 `[V, T', K, 4]`; padded boxes are zeros.
+        num_boxes: int `[V]`, boxes of each clip that are not padding.
+        num_stored: frames that the film has at the model's rate.
+    """
+
+    frames: np.ndarray
+    frame_indices: np.ndarray
+    boxes: np.ndarray
+    num_boxes: np.ndarray
+    num_stored: int
+
+    def __len__(self) -> int:
+        return len(self.frame_indices)
+
+
+def read(
+    path: str, clip: ClipSpec, boxes: json_lines.Line | None = None, fps: float | None = None
+) -> FilmClips:
+    """Decodes a film and cuts it into clips.
+
+    Args:
+        path: a film, or a folder of JPEG or PNG frames.
+        clip: how the model wants its clips.
+        boxes: the line of a proposals file that holds the film's boxes; None for no boxes.
+        fps: frames a second of a folder; a film knows its own.
+
+    Raises:
+        ValueError: the film or its boxes cannot be read; it is named.
+    """
+    entry = Entry(id=film_id(path), path=path, fps=fps, labels=(), segments=(), where=path)
+    task = records.Task(entry, labels=(), segments=(), boxes=boxes)
+    settings = records.Settings(clip.frame_rate, clip.stored_short_side)
+    record, counts = records.make_record(task, settings)
+    chosen = clips.evaluation_clips(
+        schema.parse(record),
+        num_frames=clip.num_frames,
+        box_stride=clip.box_stride,
+        num_clips=clip.num_clips,
+    )
+    try:
+        cut = transforms.evaluation_transform(
+            chosen, short_side=clip.short_side, num_boxes=clip.num_boxes
+        )
+    except tf.errors.InvalidArgumentError as error:
+        # JPEG files of a folder stay as they are, and other readers take more than TensorFlow's.
+        raise ValueError(f"{path} has a JPEG that TensorFlow cannot decode") from error
+    # Clips of a short film are all the same, and their scores need no more than one look.
+    frame_indices, distinct = np.unique(cut["frame_indices"], axis=0, return_index=True)
+    return FilmClips(
+        frames=cut["frames"].numpy(),
+        frame_indices=frame_indices,
+        boxes=cut["boxes"].numpy()[distinct],
+        num_boxes=cut["mask"].numpy()[distinct].sum(axis=(1, 2)),
+        num_stored=counts.num_frames,
+    )
+
+
+def film_id(path: str) -> str:
+    """The id that a film goes by in a proposals file: its name without folder and suffix."""
+    name = os.path.basename(path.rstrip("/"))
+    return name if tf.io.gfile.isdir(path) else os.path.splitext(name)[0]
+
+
+def find_boxes(spec: str, film: str) -> json_lines.Line | None:
+    """The line that holds a film's boxes.
+
+    Args:
+        spec: `none`, `proposals:FILE` or just `FILE`.
+        film: the film's path; of a file's several lines, the one with its `film_id` counts.
+
+    Returns:
+        The line; None for `none`.
+
+    Raises:
+        ValueError: the file is missing or is no proposals file, or has no line for the film.
+    """
+    parsed = box_files.parse_spec(
+        spec if spec == "none" or spec.startswith("proposals:") else f"proposals:{spec}"
+    )
+    if parsed.path is None:
+        return None
+    lines = box_files.index_proposals(parsed.path).lines
+    if not lines:
+        raise ValueError(f"{parsed.path} is empty; expected a line of boxes for {film}")
+    if len(lines) == 1:
+        return next(iter(lines.values()))
+    wanted = film_id(film)
+    if wanted not in lines:
+        known = ", ".join(map(repr, list(lines)[:_LISTED_IDS]))
+        rest = f" and {len(lines) - _LISTED_IDS} others" if len(lines) > _LISTED_IDS else ""
+        raise ValueError(
+            f"{parsed.path} has no line with id {wanted!r}, for {film}; it has {known}{rest}"
+        )
+    return lines[wanted]

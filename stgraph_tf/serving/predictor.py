@@ -1,0 +1,67 @@
+"""An exported model in Python: films in, scores out. Needs nothing but the SavedModel."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from stgraph_tf.serving import assets, versions
+from stgraph_tf.serving.film_clips import FilmClips
+
+
+class Predictor:
+    """A loaded model.
+
+    Args:
+        path: a SavedModel of `export/export_saved_model.py`, or the folder of its versions, of
+            which the newest is taken.
+
+    Attributes:
+        path: the version that was loaded.
+        labels: C names, in the order of the scores.
+        clip: how films are to be cut, see `film_clips.read`.
+
+    Raises:
+        ValueError: there is no SavedModel, it lacks what travels with it, or cannot be loaded.
+    """
+
+    def __init__(self, path: str):
+        self.path = versions.find(path)
+        self.labels, self.clip = assets.read(self.path)
+        # Kept, because the signature does not keep the variables alive.
+        self._loaded = _load(self.path)
+        self._signature = _serving_default(self._loaded, self.path)
+        num_scores = self._signature.structured_outputs["scores"].shape[-1]
+        if num_scores != len(self.labels):
+            raise ValueError(
+                f"{self.path} gives {num_scores} scores, but its {assets.LABELS_FILE} has "
+                f"{len(self.labels)} labels"
+            )
+
+    def clip_scores(self, film: FilmClips) -> Iterator[np.ndarray]:
+        """Yields the scores of each clip, float32 `[C]`; one clip is in memory at a time."""
+        for indices, boxes in zip(film.frame_indices, film.boxes, strict=True):
+            scores = self._signature(
+                frames=tf.constant(film.frames[indices][np.newaxis]),
+                boxes=tf.constant(boxes[np.newaxis]),
+            )["scores"]
+            yield scores.numpy()[0]
+
+
+def max_pool(clip_scores: Iterable[np.ndarray]) -> np.ndarray:
+    """The film's scores `[C]` from those of its clips, as evaluation pools them."""
+    return np.max(np.stack(list(clip_scores)), axis=0)
+
+
+def _load(path: str) -> tf.Module:
+    try:
+        return tf.saved_model.load(path)
+    except (OSError, ValueError, RuntimeError, KeyError, tf.errors.OpError) as error:
+        raise ValueError(f"{path} cannot be loaded as a SavedModel: {error}") from error
+
+
+def _serving_default(loaded: tf.Module, path: str) -> tf.types.experimental.ConcreteFunction:
+    signature = getattr(loaded, "signatures", {}).get("serving_default")
+    if signature is None or "scores" not in signature.structured_outputs:
+        raise ValueError(f"{path} has no signature serving_default that gives scores")
+    return signature

@@ -1,0 +1,92 @@
+"""Recognizes the actions in a film.
+
+    python tools/predict.py --saved_model runs/charades/saved_model --video film.mp4 \
+        --boxes boxes.jsonl
+
+The film is cut into clips as in evaluation, at the frame rate that the model was trained with; the
+clips' scores are max-pooled.
+"""
+
+import math
+import time
+from collections.abc import Sequence
+
+from absl import flags
+
+from stgraph_tf import program
+
+_SAVED_MODEL = flags.DEFINE_string(
+    "saved_model", None, "An exported model: the folder of its versions, or of one of them."
+)
+_VIDEO = flags.DEFINE_string("video", None, "A film, or a folder of JPEG or PNG frames.")
+_FPS = flags.DEFINE_float("fps", None, "Frames a second of a folder of frames.", lower_bound=0.001)
+_BOXES = flags.DEFINE_string(
+    "boxes",
+    None,
+    "Object boxes: none, or a proposals file (JSON lines), of which the line with the film's name "
+    "as id counts, or the only line.",
+)
+_TOP = flags.DEFINE_integer("top", 5, "Labels to print.", lower_bound=1)
+_JSON = flags.DEFINE_string("json", None, "File to write all scores to.")
+
+_BAR_WIDTH = 30
+
+
+def main(argv: Sequence[str]) -> None:
+    if len(argv) > 1:
+        raise ValueError(f"unexpected argument {argv[1]!r}: every argument is a --flag")
+
+    import tensorflow as tf
+
+    from stgraph_tf import files
+    from stgraph_tf.serving import film_clips
+    from stgraph_tf.serving.predictor import Predictor, max_pool
+
+    if _FPS.value is None and tf.io.gfile.isdir(_VIDEO.value):
+        raise ValueError(f"{_VIDEO.value} is a folder of frames: --fps must say how many a second")
+    boxes = film_clips.find_boxes(_BOXES.value, _VIDEO.value)
+    started = time.monotonic()
+    predictor = Predictor(_SAVED_MODEL.value)
+    loaded = time.monotonic()
+    film = film_clips.read(_VIDEO.value, predictor.clip, boxes, _FPS.value)
+    decoded = time.monotonic()
+    clip_scores = predictor.clip_scores(film)
+    scores = max_pool(program.progress(clip_scores, total=len(film), unit="clip"))
+    scored = time.monotonic()
+
+    ranked = sorted(zip(predictor.labels, scores.tolist(), strict=True), key=lambda item: -item[1])
+    _print_table(ranked[: _TOP.value])
+    clip = predictor.clip
+    num_boxes = int(film.num_boxes.sum())
+    num_feature_frames = math.prod(film.boxes.shape[:2])
+    print(
+        f"\nmodel   {predictor.path}\n"
+        f"film    {_VIDEO.value}, {film.num_stored} frames at {clip.frame_rate:g} a second\n"
+        f"clips   {len(film)} of {clip.num_frames} frames, max-pooled\n"
+        f"boxes   {num_boxes} on {num_feature_frames} feature frames\n"
+        f"time    {loaded - started:.1f} s to load the model, {decoded - loaded:.1f} s to decode "
+        f"the film, {scored - decoded:.1f} s to score it"
+    )
+    if _JSON.value:
+        files.write_json(
+            _JSON.value,
+            {
+                "saved_model": predictor.path,
+                "video": _VIDEO.value,
+                "num_frames": film.num_stored,
+                "num_clips": len(film),
+                "num_boxes": num_boxes,
+                "predictions": [{"label": label, "score": score} for label, score in ranked],
+            },
+        )
+
+
+def _print_table(ranked: Sequence[tuple[str, float]]) -> None:
+    width = max(len(label) for label, _ in ranked)
+    for label, score in ranked:
+        print(f"{label:<{width}}  {score:.3f}  {'█' * round(_BAR_WIDTH * score)}".rstrip())
+
+
+if __name__ == "__main__":
+    flags.mark_flags_as_required(["saved_model", "video", "boxes"])
+    program.run(main)
