@@ -29,7 +29,8 @@ $(READY): requirements.lock setup.cfg
 demo: $(READY)
 	@rm -rf $(RUN)
 	@echo "== 1/6 render films of moving shapes"
-	@$(BIN)/python tools/make_shapes.py --output $(RUN)/films --train_videos 1200 --val_videos 300 --seed 0
+	@$(BIN)/python tools/make_shapes.py --output $(RUN)/films --train_videos 2000 \
+		--val_videos 300 --num_frames 16 --seed 0
 	@echo "== 2/6 write shards"
 	@for split in train validation; do \
 		$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(RUN)/films \

@@ -16,23 +16,25 @@ def get_config(variant: str = "tiny_joint") -> ConfigDict:
     config.name = f"shapes_{variant}"
     config.model.freeze_batch_norm = False
     config.model.feature_dim = 64
+    config.model.dropout = 0.1
 
     config.data.dir = "data/shapes"
     config.data.num_frames = 16
     config.data.num_boxes = 10
-    config.data.short_side = (64, 72)
+    config.data.short_side = (64, 64)
     config.data.crop_size = 64
 
     config.train.batch_size = 16
-    config.train.steps = 400
+    config.train.steps = 700
     config.train.optimizer = "adamw"
-    config.train.learning_rate = 2e-3
+    config.train.learning_rate = 4e-3
     config.train.weight_decay = 0.01
-    config.train.decay_steps = (320,)
-    config.train.warmup_steps = 20
+    config.train.decay_rate = 0.3
+    config.train.decay_steps = (500, 600)
+    config.train.warmup_steps = 30
     config.train.checkpoint_interval = 100
 
-    config.evaluation.num_clips = 3
+    config.evaluation.num_clips = 1
     config.evaluation.short_side = 64
     config.evaluation.batch_size = 16
     return config

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from stgraph_tf.modeling.frozen_batch_norm import FrozenBatchNormalization
+from stgraph_tf.modeling.batch_norm import FrozenBatchNormalization, FusedBatchNormalization
 
 
 def _alternating(blocks: int) -> tuple[int, ...]:
@@ -45,7 +45,7 @@ BACKBONES: dict[str, dict[str, Any]] = {
     # 16 frames of 64 x 64 -> 8 x 16 x 16 x 128, for small pictures and for tests.
     "tiny": {
         "widths": (16, 32, 32),
-        "temporal_kernels": ((3,), (3,), (3,)),
+        "temporal_kernels": ((3,), (3,), (3, 3)),
         "spatial_strides": (1, 1, 1),
         "stem_width": 16,
         "stem_kernel": (3, 5, 5),
@@ -310,7 +310,7 @@ class _ConvolutionBN(keras.layers.Layer):
         if freeze_batch_norm:
             self.norm = FrozenBatchNormalization(name="bn", dtype=self.dtype_policy)
         else:
-            self.norm = keras.layers.BatchNormalization(
+            self.norm = FusedBatchNormalization(
                 momentum=0.9, epsilon=1e-5, name="bn", dtype=self.dtype_policy
             )
 

@@ -43,7 +43,13 @@ def train(config: ConfigDict, workdir: str) -> str:
         step = orbit.utils.create_global_step()
 
     manager = tf.train.CheckpointManager(
-        tf.train.Checkpoint(model=model, optimizer=optimizer, step=step),
+        tf.train.Checkpoint(
+            model=model,
+            optimizer=optimizer,
+            step=step,
+            # Keras hides it from checkpoints; without it, a run that goes on drops other features.
+            dropout=model.dropout.seed_generator.state,
+        ),
         folder.checkpoint_dir,
         max_to_keep=config.train.keep_checkpoints,
         step_counter=step,

@@ -115,7 +115,7 @@ class ResNet3DTest(parameterized.TestCase):
     def test_padding_is_symmetric(self):
         # A network that pads symmetrically sees a mirrored picture mirrored, at odd and even sizes;
         # with TensorFlow's "same" at stride 2 an even size would shift it.
-        backbone = ResNet3D(**{**BACKBONES["tiny"], "temporal_kernels": ((1,), (1,), (1,))})
+        backbone = ResNet3D(**{**BACKBONES["tiny"], "temporal_kernels": ((1,), (1,), (1, 1))})
         backbone.build((None, None, None, None, 3))
         for weight in backbone.weights:
             if weight.path.endswith("kernel"):

@@ -1,0 +1,98 @@
+"""All films of a shapes data set, written to a folder with their annotations.
+
+    DIR/labels.txt                                   one label a line, in class order
+    DIR/videos/SPLIT-INDEX.mp4                       the films
+    DIR/SPLIT.jsonl                                  labels and timed segments, one line a film
+    DIR/SPLIT_proposals.jsonl                        box proposals for every frame, one line a film
+
+`SPLIT` is `train` or `validation`. Paths in the annotations start from `DIR`.
+"""
+
+import functools
+import json
+import os
+from typing import Any
+
+import tensorflow as tf
+
+from stgraph_tf import files, program
+from stgraph_tf.data import film_pool
+from stgraph_tf.data.shapes.actions import LABELS
+from stgraph_tf.data.shapes.film import SPLITS, Film, FilmSettings, make_film
+
+
+def write_dataset(
+    output: str, settings: FilmSettings, num_videos: dict[str, int], num_workers: int | None = None
+) -> None:
+    """Renders a data set; the same one whatever the number of processes.
+
+    Annotations appear when all films of their split do, and those of an earlier data set in the
+    folder go first: at no time do they speak of films that are not there.
+
+    Args:
+        output: the folder; made when missing.
+        settings: what all films have in common.
+        num_videos: how many films each split has; a split of none is not made.
+        num_workers: processes that render; None for as many as pay.
+
+    Raises:
+        ValueError: for an unknown split, a negative number, or no films at all.
+        tf.errors.OpError: when the folder cannot be written.
+    """
+    _check(num_videos, num_workers)
+    files.remove(os.path.join(output, "labels.txt"))
+    for split in SPLITS:
+        for path in _annotation_paths(output, split):
+            files.remove(path)
+    tf.io.gfile.makedirs(os.path.join(output, "videos"))
+    for split, count in num_videos.items():
+        if count:
+            _write_split(output, settings, split, count, num_workers)
+    with files.atomic_writer(os.path.join(output, "labels.txt")) as file:
+        file.write("".join(f"{label}\n" for label in LABELS))
+
+
+def _check(num_videos: dict[str, int], num_workers: int | None) -> None:
+    for split, count in num_videos.items():
+        if split not in SPLITS:
+            raise ValueError(f"a split is one of {', '.join(SPLITS)}; received {split!r}")
+        if count < 0:
+            raise ValueError(f"the number of {split} videos must not be negative; received {count}")
+    if not sum(num_videos.values()):
+        raise ValueError("there are no videos to make: the number is 0 for every split")
+    if num_workers is not None and num_workers < 1:
+        raise ValueError(f"num_workers must be at least 1; received {num_workers}")
+
+
+def _annotation_paths(output: str, split: str) -> tuple[str, str]:
+    return os.path.join(output, f"{split}.jsonl"), os.path.join(output, f"{split}_proposals.jsonl")
+
+
+def _write_split(
+    output: str, settings: FilmSettings, split: str, count: int, num_workers: int | None
+) -> None:
+    films = film_pool.map_ordered(
+        functools.partial(make_film, settings, split),
+        range(count),
+        num_workers or film_pool.worth_starting(count),
+    )
+    manifest, proposals = [], []
+    for film in program.progress(films, total=count, unit=f"{split} film"):
+        video = os.path.join("videos", f"{film.id}.mp4")
+        with files.atomic_writer(os.path.join(output, video), "wb") as file:
+            file.write(film.mp4)
+        manifest.append(_manifest_entry(film, video))
+        proposals.append({"id": film.id, **film.proposals})
+    manifest_path, proposals_path = _annotation_paths(output, split)
+    _write_lines(proposals_path, proposals)
+    _write_lines(manifest_path, manifest)
+
+
+def _manifest_entry(film: Film, video: str) -> dict[str, Any]:
+    return {"id": film.id, "video": video, "labels": film.labels, "segments": film.segments}
+
+
+def _write_lines(path: str, entries: list[dict[str, Any]]) -> None:
+    with files.atomic_writer(path) as file:
+        for entry in entries:
+            file.write(json.dumps(entry) + "\n")
