@@ -61,7 +61,7 @@ lock:
 	@$(PYTHON) -m venv .lock-venv
 	@.lock-venv/bin/python -m pip install --quiet uv
 	@.lock-venv/bin/uv pip compile --quiet --universal --python-version 3.10 --no-header \
-		setup.cfg --extra test --output-file requirements.lock
+		--constraint constraints.txt setup.cfg --extra test --output-file requirements.lock
 	@rm -rf .lock-venv
 
 clean:
