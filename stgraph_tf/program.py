@@ -4,6 +4,7 @@ Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
@@ -119,4 +120,6 @@ def _one_sentence(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
     message = getattr(error, "message", None) or str(error)
+    # TensorFlow puts the graph's node before what went wrong, and the operation behind it.
+    message = re.sub(r"\{\{.*?\}\}|\[Op:\w+\]", "", message)
     return " ".join(message.split())

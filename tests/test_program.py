@@ -66,6 +66,15 @@ class RunTest(parameterized.TestCase):
         self.assertIn("error: Could not find directory /nowhere", result.stderr)
         self.assertNotIn("Traceback", result.stderr)
 
+    def test_tensorflows_graph_jargon_is_left_out(self):
+        result = self._run(
+            "import tensorflow as tf; tf.io.write_file('/dev/full/x', 'y'); print('written')"
+        )
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("error: /dev/full/x; Not a directory", result.stderr)
+        self.assertNotIn("{{", result.stderr)
+        self.assertNotIn("[Op:", result.stderr)
+
     def test_a_bug_keeps_its_traceback(self):
         result = self._run("{}['key']")
         self.assertNotEqual(result.returncode, 0)
