@@ -16,6 +16,8 @@ from stgraph_tf.data import shards
 
 Tensors = dict[str, tf.Tensor]
 
+_WRONG_COUNT = "the shards hold more or fewer videos than dataset.json says"
+
 
 @contextlib.contextmanager
 def checked(paths: Sequence[str]) -> Iterator[None]:
@@ -43,6 +45,9 @@ def checked(paths: Sequence[str]) -> Iterator[None]:
         problem = _problem(error.message)
         if problem is None:
             raise
+        if problem == _WRONG_COUNT and (damage := shards.describe_damage(paths)):
+            # A shard that ends inside a record's head looks to TensorFlow like one that ends.
+            raise ValueError(damage) from error
         raise ValueError(f"{os.path.dirname(paths[0])}: {problem}") from error
 
 
@@ -79,7 +84,7 @@ def _problem(message: str) -> str | None:
     if found := re.search(sentence, message, re.DOTALL):
         return re.sub(r"\\(['\"\\])", r"\1", found.group(1))
     if re.search(r"was expected to contain \d+ elements?", message):
-        return "the shards hold more or fewer videos than dataset.json says"
+        return _WRONG_COUNT
     if found := re.search(r"in user-defined function .*Iterator::\S+: (.*)", message):
         return f"a record does not hold a video with MediaSequence's keys: {found.group(1)}"
     return None

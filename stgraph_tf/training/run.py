@@ -13,12 +13,13 @@ from stgraph_tf.training import checkpoints, distribution, loop, losses
 from stgraph_tf.training.optimizers import build_optimizer
 
 
-def train(config: ConfigDict, workdir: str) -> str:
+def train(config: ConfigDict, workdir: str, strategy: tf.distribute.Strategy | None = None) -> str:
     """Trains what `config` says, from the last checkpoint in `workdir` or from the start.
 
     Args:
         config: checked settings, see `stgraph_tf.config`.
         workdir: the folder of the run; made when missing.
+        strategy: where to train; on all GPUs of this machine, or its CPU, by default.
 
     Returns:
         The last checkpoint.
@@ -34,7 +35,7 @@ def train(config: ConfigDict, workdir: str) -> str:
     folder = checkpoints.Workdir(workdir)
     folder.start(config, info)
 
-    strategy = distribution.local_strategy()
+    strategy = strategy or distribution.local_strategy()
     with strategy.scope():
         model = build_model(config.model, num_classes=len(info.labels))
         check_box_stride(config, model)

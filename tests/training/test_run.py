@@ -11,6 +11,7 @@ from absl.testing import absltest
 
 from stgraph_tf import config as settings
 from stgraph_tf import files
+from stgraph_tf.data import shards
 from stgraph_tf.training import run
 from tests import small_dataset
 
@@ -33,17 +34,23 @@ class RunTest(absltest.TestCase):
         cls.data = folder.name
         small_dataset.write(cls.data)
 
+    def _train(self) -> str:
+        # One device: on several, the order of a sum across them changes the last bits.
+        strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+        return run.train(self.config, self.workdir, strategy)
+
     def setUp(self):
         super().setUp()
         self.workdir = os.path.join(self.create_tempdir().full_path, "run")
         self.config = small_dataset.config(self.data)
 
     def test_a_run_that_goes_on_ends_as_the_run_that_was_never_interrupted(self):
-        whole = _weights(run.train(self.config, self.workdir + "-whole"))
+        whole = _weights(self._train())
+        shutil.rmtree(self.workdir)
         self.config.train.steps = 2
-        half = _weights(run.train(self.config, self.workdir))
+        half = _weights(self._train())
         self.config.train.steps = 4
-        resumed = _weights(run.train(self.config, self.workdir))
+        resumed = _weights(self._train())
         self.assertEqual(whole.keys(), resumed.keys())
         for name, value in whole.items():
             np.testing.assert_array_equal(value, resumed[name], err_msg=name)
@@ -52,7 +59,7 @@ class RunTest(absltest.TestCase):
 
     def test_leaves_config_labels_checkpoint_and_summaries(self):
         self.config.train.steps = 1
-        checkpoint = run.train(self.config, self.workdir)
+        checkpoint = self._train()
         self.assertEqual(checkpoint, os.path.join(self.workdir, "checkpoints", "ckpt-1"))
         saved = files.read_json(os.path.join(self.workdir, "config.json"))
         self.assertEmpty(settings.differences(saved, settings.to_json(self.config)))
@@ -71,17 +78,28 @@ class RunTest(absltest.TestCase):
             file.write(b"torn")
         self.config.data.dir = torn
         with self.assertRaisesRegex(ValueError, f"{path}.* 0"):
-            run.train(self.config, self.workdir)
+            self._train()
+
+    def test_names_the_shard_that_ends_inside_a_records_head(self):
+        torn = os.path.join(self.create_tempdir().full_path, "data")
+        shutil.copytree(self.data, torn)
+        path = os.path.join(torn, "train-00001-of-00002.tfrecord")
+        with open(path, "r+b") as file:
+            offsets = [record.offset for record in shards.scan(path)]
+            file.truncate(offsets[-1] + 5)
+        self.config.data.dir = torn
+        with self.assertRaisesRegex(ValueError, f"{path}.* {offsets[-1]}"):
+            self._train()
 
     def test_refuses_what_does_not_fit(self):
         self.config.data.box_stride = 4
         with self.assertRaisesRegex(ValueError, "--config.data.box_stride must be 2"):
-            run.train(self.config, self.workdir)
+            self._train()
 
     def test_refuses_a_missing_data_set(self):
         self.config.data.dir = "/nowhere"
         with self.assertRaisesRegex(ValueError, "/nowhere/dataset.json does not exist"):
-            run.train(self.config, self.workdir)
+            self._train()
         self.assertFalse(os.path.exists(self.workdir))
 
     def test_refuses_a_missing_split(self):
@@ -89,12 +107,12 @@ class RunTest(absltest.TestCase):
         with self.assertRaisesRegex(
             ValueError, "no split 'training'; it has 'train', 'validation'"
         ):
-            run.train(self.config, self.workdir)
+            self._train()
 
     def test_refuses_softmax_for_several_labels(self):
         self.config.train.loss = "softmax"
         with self.assertRaisesRegex(ValueError, "use sigmoid"):
-            run.train(self.config, self.workdir)
+            self._train()
 
 
 if __name__ == "__main__":
