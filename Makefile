@@ -10,7 +10,7 @@ VENV := .venv
 RUN := runs/demo
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
-CONFIG := configs/shapes.py:tiny_joint
+CONFIG := configs/shapes.py:tiny_i3d_joint
 DEMO_FLAGS := --config $(CONFIG) --config.data.dir $(RUN)/shards --workdir $(RUN)/train
 
 export PYTHONUNBUFFERED := 1

@@ -1,9 +1,10 @@
 """Shapes: small films of moving shapes whose actions are what shapes do to each other.
 
 Rendered by tools/make_shapes.py, learned from scratch in minutes on two CPU cores; `make demo`
-runs the whole chain.
+runs the whole chain. The rows are those of `charades.py`: `tiny_i3d`, `tiny_i3d_avgpool`,
+`tiny_i3d_st`, `tiny_i3d_sim`, `tiny_i3d_joint`, `tiny_nl` and `tiny_nl_joint`.
 
-    python tools/train.py --config configs/shapes.py:tiny_joint --workdir runs/shapes
+    python tools/train.py --config configs/shapes.py:tiny_i3d_joint --workdir runs/shapes
 """
 
 from ml_collections import ConfigDict
@@ -11,18 +12,15 @@ from ml_collections import ConfigDict
 from stgraph_tf import config as settings
 
 
-def get_config(variant: str = "tiny_joint") -> ConfigDict:
+def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config = settings.for_variant(variant, backbones=("tiny",))
     config.name = f"shapes_{variant}"
     config.model.freeze_batch_norm = False
-    config.model.feature_dim = 64
     config.model.dropout = 0.1
 
     config.data.dir = "data/shapes"
-    config.data.num_frames = 16
     config.data.num_boxes = 10
     config.data.short_side = (64, 64)
-    config.data.crop_size = 64
 
     config.train.batch_size = 16
     config.train.steps = 700
@@ -35,6 +33,5 @@ def get_config(variant: str = "tiny_joint") -> ConfigDict:
     config.train.checkpoint_interval = 100
 
     config.evaluation.num_clips = 1
-    config.evaluation.short_side = 64
     config.evaluation.batch_size = 16
     return config

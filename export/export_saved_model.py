@@ -1,6 +1,6 @@
 """Exports a trained model for TensorFlow Serving.
 
-    python export/export_saved_model.py --config configs/charades.py:r50_joint \
+    python export/export_saved_model.py --config configs/charades.py:r50_i3d_joint \
         --workdir runs/charades --output runs/charades/saved_model
 
 writes `OUTPUT/VERSION`, a SavedModel with labels, after its scores were found equal to the trained

@@ -19,6 +19,7 @@ _SUBPACKAGES = (
     "program",
     "serving",
     "training",
+    "weights",
 )
 
 

@@ -21,11 +21,15 @@ def default() -> ConfigDict:
     model = config.model = ConfigDict()
     model.graph = "joint"  # none, avgpool, spatial_temporal, similarity or joint
     model.backbone = "r50"  # a row of stgraph_tf.modeling.BACKBONES
+    model.pool1_padded = True  # in space; the authors' public weights want False
+    model.pool2_size = 3  # frames, with stride 2; the authors' public weights want 2
+    model.stride_on_1x1 = False  # weights of keras.applications want True
     model.freeze_batch_norm = True  # False only to train from scratch
     model.feature_dim = 512  # d, after the 1x1x1 reduction
     model.gcn_layers = 3
     model.dropout = 0.3
-    model.input_mean = (114.75, 114.75, 114.75)  # subtracted from RGB in [0, 255]
+    model.channel_order = "rgb"  # or bgr, where the weights want blue first; videos are RGB always
+    model.input_mean = (114.75, 114.75, 114.75)  # subtracted from pixels in [0, 255]
     model.input_std = (57.375, 57.375, 57.375)  # then divided by
     model.precision = "float32"  # or mixed_bfloat16
 
@@ -57,6 +61,9 @@ def default() -> ConfigDict:
     train.checkpoint_interval = 1000  # steps
     train.keep_checkpoints = 3
 
+    init = config.init = ConfigDict()
+    init.weights = ""  # what tools/convert_weights.py wrote: where a fresh backbone starts
+
     evaluation = config.evaluation = ConfigDict()
     evaluation.num_clips = 10  # clips a video, evenly spaced; their scores are max-pooled
     evaluation.short_side = 256  # whole frames, scaled to this short side, pixels
@@ -64,38 +71,80 @@ def default() -> ConfigDict:
     return config
 
 
-# How a config's variant string names the rows of the paper's Table 2.
-_GRAPHS = {
-    "none": "none",
-    "avgpool": "avgpool",
-    "st": "spatial_temporal",
-    "sim": "similarity",
-    "joint": "joint",
+# The networks of the paper's tables, as variant strings name them: the suffix of the backbone's row
+# in stgraph_tf.modeling.BACKBONES, and the graph.
+_NETWORKS = {
+    "i3d": ("", "none"),
+    "i3d_avgpool": ("", "avgpool"),
+    "i3d_st": ("", "spatial_temporal"),
+    "i3d_sim": ("", "similarity"),
+    "i3d_joint": ("", "joint"),
+    "nl": ("_nl", "none"),
+    "nl_joint": ("_nl", "joint"),
+}
+
+# What a backbone looks at, where it is not the default.
+_INPUTS = {
+    "r50": {},
+    # The same five seconds at 24 fps. The paper gives the crop alone; its short sides are those of
+    # R50 times 288 / 224, so that a crop shows as much of the picture (X3D scales them so, too).
+    "r101": {
+        "data.num_frames": 128,
+        "data.box_stride": 8,
+        "data.short_side": (329, 411),
+        "data.crop_size": 288,
+        "evaluation.short_side": 329,
+    },
+    "tiny": {
+        "model.feature_dim": 64,
+        "data.num_frames": 16,
+        "data.short_side": (64, 80),
+        "data.crop_size": 64,
+        "evaluation.short_side": 64,
+    },
 }
 
 
-def for_variant(variant: str, backbones: Sequence[str]) -> ConfigDict:
-    """The defaults with the backbone and the graph that a variant string names.
+def for_variant(
+    variant: str,
+    backbones: Sequence[str],
+    networks: Sequence[str] = tuple(_NETWORKS),
+    proposals: Sequence[int] = (),
+) -> ConfigDict:
+    """The defaults with what a variant string names: a row of the paper's tables.
 
     Args:
-        variant: `BACKBONE_GRAPH`, such as "r50_joint".
-        backbones: the backbones that the config has.
+        variant: `BACKBONE_NETWORK`, such as "r50_i3d_joint", of which `i3d_` may be left out; with
+            `_25` behind a joint network, 25 proposals a frame.
+        backbones: the backbones that the config has, of r50, r101 and tiny.
+        networks: the networks that it has.
+        proposals: the numbers of proposals that may be asked for.
 
     Raises:
         ValueError: listing the variants, when there is no such one.
     """
-    backbone, _, graph = variant.partition("_")
-    if backbone not in backbones or graph not in _GRAPHS:
-        known = ", ".join(f"{name}_{graph}" for name in backbones for graph in _GRAPHS)
-        raise ValueError(f"--config has no variant {variant!r}; it has {known}")
+    rows = {
+        f"{backbone}_{network}{suffix}": (backbone, network, suffix)
+        for backbone in backbones
+        for network in networks
+        for suffix in ("", *(f"_{number}" for number in proposals if network.endswith("joint")))
+    }
+    row = variant if variant in rows else variant.replace("_", "_i3d_", 1)
+    if row not in rows:
+        raise ValueError(f"--config has no variant {variant!r}; it has {', '.join(rows)}")
+    backbone, network, suffix = rows[row]
     config = default()
-    config.model.backbone = backbone
-    config.model.graph = _GRAPHS[graph]
+    config.update_from_flattened_dict(_INPUTS[backbone])
+    backbone_suffix, config.model.graph = _NETWORKS[network]
+    config.model.backbone = backbone + backbone_suffix
+    if suffix:
+        config.data.num_boxes = int(suffix[1:])
     return config
 
 
 _CHOICES = {
     "model.graph": ("none", "avgpool", "spatial_temporal", "similarity", "joint"),
+    "model.channel_order": ("rgb", "bgr"),
     "model.precision": ("float32", "mixed_bfloat16"),
     "data.labels": ("clip", "video"),
     "train.loss": ("sigmoid", "softmax"),
@@ -103,6 +152,7 @@ _CHOICES = {
 }
 
 _AT_LEAST_ONE = (
+    "model.pool2_size",
     "data.num_frames",
     "data.box_stride",
     "data.num_boxes",

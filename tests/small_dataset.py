@@ -37,7 +37,7 @@ def write(directory: str, *, num_videos: int = 6, multi_label: bool = True) -> D
 
 def config(directory: str):
     """Settings that train a very small network on it."""
-    result = settings.for_variant("tiny_joint", backbones=("tiny",))
+    result = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
     result.model.feature_dim = 8
     result.data.dir = directory
     result.data.num_frames = 4

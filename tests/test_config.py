@@ -1,61 +1,44 @@
-"""Settings: every config loads, and senseless ones are refused by the flag's name."""
-
-import importlib.util
-import os
+"""Settings: what variants name, and that senseless ones are refused by the flag's name."""
 
 from absl.testing import absltest, parameterized
 
 from stgraph_tf import config as settings
 
-_CONFIGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "configs")
 
-
-def _load(name: str):
-    spec = importlib.util.spec_from_file_location(name, os.path.join(_CONFIGS, f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config
-
-
-class ConfigsTest(parameterized.TestCase):
-    @parameterized.product(
-        name_and_backbone=(
-            ("charades", "r50"),
-            ("something", "r50"),
-            ("something", "tiny"),
-            ("shapes", "tiny"),
-        ),
-        graph=("none", "avgpool", "st", "sim", "joint"),
+class VariantTest(parameterized.TestCase):
+    @parameterized.parameters(
+        ("r50_i3d", "r50", "none", 50),
+        ("r50_i3d_avgpool", "r50", "avgpool", 50),
+        ("r50_i3d_st", "r50", "spatial_temporal", 50),
+        ("r50_i3d_sim", "r50", "similarity", 50),
+        ("r50_i3d_joint_25", "r50", "joint", 25),
+        ("r101_nl", "r101_nl", "none", 50),
+        ("r101_nl_joint", "r101_nl", "joint", 50),
+        ("r101_nl_joint_100", "r101_nl", "joint", 100),
+        ("r50_joint", "r50", "joint", 50),
+        ("r50_joint_25", "r50", "joint", 25),
     )
-    def test_every_variant_is_sound(self, name_and_backbone, graph):
-        name, backbone = name_and_backbone
-        config = _load(name)(f"{backbone}_{graph}")
-        settings.check(config)
-        self.assertEqual(config.name, f"{name}_{backbone}_{graph}")
+    def test_names_backbone_graph_and_proposals(self, variant, backbone, graph, num_boxes):
+        config = settings.for_variant(variant, ("r50", "r101"), proposals=(25, 100))
         self.assertEqual(config.model.backbone, backbone)
+        self.assertEqual(config.model.graph, graph)
+        self.assertEqual(config.data.num_boxes, num_boxes)
 
-    @parameterized.parameters("r50", "r50_all", "r18_joint", "joint")
+    @parameterized.parameters("r50", "r18_i3d", "i3d_joint", "r50_all", "r50_nl_100", "")
     def test_unknown_variants_are_refused_with_a_list(self, variant):
-        with self.assertRaisesRegex(ValueError, f"'{variant}'; it has r50_none, r50_avgpool"):
-            _load("charades")(variant)
+        message = f"--config has no variant '{variant}'; it has r50_i3d, r50_nl, r50_nl_joint$"
+        with self.assertRaisesRegex(ValueError, message):
+            settings.for_variant(variant, ("r50",), networks=("i3d", "nl", "nl_joint"))
 
-    def test_the_papers_numbers(self):
-        charades, something = _load("charades")("r50_joint"), _load("something")("r50_joint")
-        self.assertEqual((charades.data.num_boxes, something.data.num_boxes), (50, 10))
-        self.assertEqual((charades.evaluation.num_clips, something.evaluation.num_clips), (10, 2))
-        self.assertEqual((charades.train.loss, something.train.loss), ("sigmoid", "softmax"))
-        self.assertEqual((charades.data.flip, something.data.flip), (True, False))
-        for config in (charades, something):
-            self.assertEqual(config.train.steps, 100_000)
-            self.assertEqual(config.train.learning_rate, 0.00125)
-            self.assertEqual(config.train.decay_steps, (90_000,))
-            self.assertEqual(config.train.batch_size, 8)
-            self.assertEqual(config.data.short_side, (256, 320))
+    def test_every_call_gives_settings_of_its_own(self):
+        settings.for_variant("r50_i3d", ("r50",)).data.num_boxes = 3
+        self.assertEqual(settings.for_variant("r50_i3d", ("r50",)).data.num_boxes, 50)
 
 
 class CheckTest(parameterized.TestCase):
     @parameterized.parameters(
         ("model.graph", "both", "--config.model.graph must be one of none, avgpool"),
+        ("model.channel_order", "grb", "--config.model.channel_order must be one of rgb, bgr"),
         ("train.loss", "hinge", "--config.train.loss"),
         ("train.batch_size", 0, "--config.train.batch_size must be at least 1; it is 0"),
         ("data.short_side", (320, 256), "--config.data.short_side"),

@@ -1,6 +1,6 @@
 """Measures a trained model on validation shards.
 
-    python tools/evaluate.py --config configs/charades.py:r50_joint --workdir runs/charades \
+    python tools/evaluate.py --config configs/charades.py:r50_i3d_joint --workdir runs/charades \
         --output runs/charades/evaluation
 
 Writes `metrics.json` (mAP with each class's AP, or top-1 and top-5) and `scores.npz` (ids, scores

@@ -1,6 +1,6 @@
 """Trains a model on TFRecord shards.
 
-    python tools/train.py --config configs/charades.py:r50_joint --workdir runs/charades
+    python tools/train.py --config configs/charades.py:r50_i3d_joint --workdir runs/charades
 
 Typed again, the same command goes on where the run stopped. `tensorboard --logdir WORKDIR` shows
 the curves.
@@ -13,7 +13,7 @@ from stgraph_tf import config as settings
 from stgraph_tf import program
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "What to train: a file and a variant, such as configs/charades.py:r50_joint."
+    "config", None, "What to train: a file and a variant, as in configs/charades.py:r50_i3d_joint."
 )
 _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run: config, checkpoints and summaries. Made when missing."

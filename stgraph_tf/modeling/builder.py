@@ -31,6 +31,9 @@ def build_model(settings: Mapping[str, Any], num_classes: int) -> RegionGraphCla
         graph=settings["graph"],
         backbone=ResNet3D(
             **BACKBONES[settings["backbone"]],
+            pool1_padded=settings["pool1_padded"],
+            pool2_size=settings["pool2_size"],
+            stride_on_1x1=settings["stride_on_1x1"],
             freeze_batch_norm=settings["freeze_batch_norm"],
             name="backbone",
             dtype=precision,
@@ -40,6 +43,7 @@ def build_model(settings: Mapping[str, Any], num_classes: int) -> RegionGraphCla
         dropout=settings["dropout"],
         input_mean=tuple(settings["input_mean"]),
         input_std=tuple(settings["input_std"]),
+        channel_order=settings["channel_order"],
         name="region_graph_classifier",
         dtype=precision,
     )

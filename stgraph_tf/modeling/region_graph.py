@@ -10,6 +10,7 @@ from stgraph_tf.modeling.resnet3d import BACKBONES, ResNet3D
 from stgraph_tf.modeling.roi_align import RoIAlign
 
 GRAPHS = ("none", "avgpool", "spatial_temporal", "similarity", "joint")
+CHANNEL_ORDERS = ("rgb", "bgr")
 
 
 class RegionGraphs(NamedTuple):
@@ -30,9 +31,9 @@ class RegionGraphs(NamedTuple):
 class RegionGraphClassifier(keras.Model):
     """Recognizes actions from frames and object proposals.
 
-    The rows of the paper's Table 2 are one class: `graph="none"` is the I3D baseline, `"avgpool"`
+    The rows of the paper's tables are one class: `graph="none"` is the I3D baseline, `"avgpool"`
     averages the proposals' features, `"spatial_temporal"` and `"similarity"` run one GCN branch,
-    `"joint"` sums both.
+    `"joint"` sums both; each with a backbone of `BACKBONES`.
 
     ```python
     model = RegionGraphClassifier(num_classes=157, graph="joint")
@@ -46,8 +47,10 @@ class RegionGraphClassifier(keras.Model):
         feature_dim: channels d after the 1x1x1 reduction.
         gcn_layers: graph convolutions a branch.
         dropout: ratio in front of the classifier.
-        input_mean: subtracted from the RGB pixels, in [0, 255].
+        input_mean: subtracted from the pixels, in [0, 255]; channels in `channel_order`.
         input_std: what they are divided by then.
+        channel_order: "rgb", or "bgr" for weights that want blue first; the frames that are handed
+            in are RGB always.
 
     Call arguments:
         inputs: a dict with `frames` `[B, T, H, W, 3]`, uint8 or float, RGB in [0, 255]; `boxes`
@@ -68,6 +71,7 @@ class RegionGraphClassifier(keras.Model):
         dropout: float = 0.3,
         input_mean: tuple[float, float, float] = (114.75, 114.75, 114.75),
         input_std: tuple[float, float, float] = (57.375, 57.375, 57.375),
+        channel_order: str = "rgb",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -75,6 +79,11 @@ class RegionGraphClassifier(keras.Model):
             raise ValueError(f"`num_classes` must be positive. Received: num_classes={num_classes}")
         if graph not in GRAPHS:
             raise ValueError(f"`graph` must be one of {GRAPHS}. Received: graph={graph!r}")
+        if channel_order not in CHANNEL_ORDERS:
+            raise ValueError(
+                f"`channel_order` must be one of {CHANNEL_ORDERS}. "
+                f"Received: channel_order={channel_order!r}"
+            )
         self.num_classes = num_classes
         self.graph = graph
         self.feature_dim = feature_dim
@@ -82,6 +91,7 @@ class RegionGraphClassifier(keras.Model):
         self.dropout_rate = dropout
         self.input_mean = tuple(input_mean)
         self.input_std = tuple(input_std)
+        self.channel_order = channel_order
 
         policy = {"dtype": self.dtype_policy}
         self.backbone = backbone or ResNet3D(**BACKBONES["r50"], name="backbone", **policy)
@@ -151,6 +161,8 @@ class RegionGraphClassifier(keras.Model):
         Returns:
             `[B, T', H', W', d]`.
         """
+        if self.channel_order == "bgr":
+            frames = tf.reverse(frames, axis=[-1])
         x = (tf.cast(frames, tf.float32) - self.input_mean) / self.input_std
         x = self.backbone(tf.cast(x, self.compute_dtype), training=training)
         return self.reduction(x)
@@ -219,6 +231,7 @@ class RegionGraphClassifier(keras.Model):
             "dropout": self.dropout_rate,
             "input_mean": self.input_mean,
             "input_std": self.input_std,
+            "channel_order": self.channel_order,
         }
 
     @classmethod

@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from stgraph_tf.modeling.batch_norm import FrozenBatchNormalization, FusedBatchNormalization
+from stgraph_tf.modeling.non_local import NonLocalBlock
 
 
 def _alternating(blocks: int) -> tuple[int, ...]:
@@ -31,25 +32,33 @@ _R50 = {
     "spatial_strides": (1, 2, 2, 1),
 }
 
+_R101 = {
+    **_R50,
+    "temporal_kernels": ((3, 3, 3), _alternating(4), _alternating(23), (1, 3, 1)),
+    "stem_stride": (2, 2, 2),
+    "pool1_size": (2, 3, 3),
+    "pool1_stride": (2, 2, 2),
+}
+
+_TINY = {
+    "widths": (16, 32, 32),
+    "temporal_kernels": ((3,), (3,), (3, 3)),
+    "spatial_strides": (1, 1, 1),
+    "stem_width": 16,
+    "stem_kernel": (3, 5, 5),
+}
+
+# The non-local blocks stand where the authors' code has them.
 BACKBONES: dict[str, dict[str, Any]] = {
     # 32 frames of 224 x 224 at 6 fps -> 16 x 14 x 14 x 2048.
     "r50": _R50,
+    "r50_nl": {**_R50, "non_local": ((), (1, 3), (1, 3, 5), ())},
     # 128 frames of 288 x 288 at 24 fps -> 16 x 18 x 18 x 2048.
-    "r101": {
-        **_R50,
-        "temporal_kernels": ((3, 3, 3), _alternating(4), _alternating(23), (1, 3, 1)),
-        "stem_stride": (2, 2, 2),
-        "pool1_size": (2, 3, 3),
-        "pool1_stride": (2, 2, 2),
-    },
+    "r101": _R101,
+    "r101_nl": {**_R101, "non_local": ((), (1, 3), (6, 13, 20), ())},
     # 16 frames of 64 x 64 -> 8 x 16 x 16 x 128, for small pictures and for tests.
-    "tiny": {
-        "widths": (16, 32, 32),
-        "temporal_kernels": ((3,), (3,), (3, 3)),
-        "spatial_strides": (1, 1, 1),
-        "stem_width": 16,
-        "stem_kernel": (3, 5, 5),
-    },
+    "tiny": _TINY,
+    "tiny_nl": {**_TINY, "non_local": ((), (), (1,))},
 }
 
 
@@ -75,6 +84,10 @@ class ResNet3D(keras.Model):
         pool1_padded: whether it is padded in space, to 56 x 56 at full size (Table 1), or not, to
             55 x 55 (the authors' public weights).
         pool2_size: temporal max-pooling after res2, with stride 2; an odd size is padded.
+        non_local: for each stage, the blocks (counted from 0) after which a non-local block stands;
+            () for none at all.
+        stride_on_1x1: whether a stage's spatial stride lies on the first convolution of its first
+            block, as in Caffe's and Keras' ResNets, instead of the 3x3.
         freeze_batch_norm: True for the paper's protocol, in which batch normalization keeps its
             pretrained statistics, scale and shift for good; False to train from scratch.
 
@@ -98,6 +111,8 @@ class ResNet3D(keras.Model):
         pool1_stride: Sequence[int] = (1, 2, 2),
         pool1_padded: bool = True,
         pool2_size: int = 3,
+        non_local: Sequence[Sequence[int]] = (),
+        stride_on_1x1: bool = False,
         freeze_batch_norm: bool = True,
         **kwargs,
     ):
@@ -108,6 +123,7 @@ class ResNet3D(keras.Model):
                 f"Received: widths={widths}, temporal_kernels={temporal_kernels}, "
                 f"spatial_strides={spatial_strides}"
             )
+        _check_non_local(non_local, temporal_kernels)
         self.widths = tuple(widths)
         self.temporal_kernels = tuple(tuple(kernels) for kernels in temporal_kernels)
         self.spatial_strides = tuple(spatial_strides)
@@ -119,6 +135,8 @@ class ResNet3D(keras.Model):
         self.pool1_stride = tuple(pool1_stride)
         self.pool1_padded = pool1_padded
         self.pool2_size = pool2_size
+        self.non_local = tuple(tuple(indices) for indices in non_local)
+        self.stride_on_1x1 = stride_on_1x1
         self.freeze_batch_norm = freeze_batch_norm
 
         self.stem = _ConvolutionBN(
@@ -140,7 +158,16 @@ class ResNet3D(keras.Model):
                     spatial_stride if index == 0 else 1,
                     expansion,
                     freeze_batch_norm,
+                    stride_on_1x1,
                     name=f"res{stage}_{index}",
+                    dtype=self.dtype_policy,
+                )
+                setattr(self, block.name, block)
+        for stage, indices in enumerate(self.non_local, start=2):
+            for index in indices:
+                block = NonLocalBlock(
+                    freeze_batch_norm=freeze_batch_norm,
+                    name=f"nonlocal{stage}_{index}",
                     dtype=self.dtype_policy,
                 )
                 setattr(self, block.name, block)
@@ -148,27 +175,38 @@ class ResNet3D(keras.Model):
     def blocks(self) -> list["Bottleneck"]:
         """The residual blocks in order, `res2_0`, `res2_1`, ..."""
         return [
-            getattr(self, f"res{stage}_{index}")
-            for stage, kernels in enumerate(self.temporal_kernels, start=2)
-            for index in range(len(kernels))
+            layer for stage in self.stages() for layer in stage if isinstance(layer, Bottleneck)
         ]
+
+    def stages(self) -> list[list[keras.layers.Layer]]:
+        """The layers of res2, res3, ... in order: `res2_0`, ... and `nonlocal3_1` among them."""
+        stages = []
+        for stage, kernels in enumerate(self.temporal_kernels, start=2):
+            names = [
+                f"{kind}{stage}_{index}"
+                for index in range(len(kernels))
+                for kind in ("res", "nonlocal")
+            ]
+            stages.append([getattr(self, name) for name in names if hasattr(self, name)])
+        return stages
 
     def build(self, input_shape):
         channels = input_shape[-1]
         self.stem.build((None, None, None, None, channels))
         channels = self.stem_width
-        for block in self.blocks():
-            block.build((None, None, None, None, channels))
-            channels = block.width * self.expansion
+        for width, stage in zip(self.widths, self.stages(), strict=True):
+            for layer in stage:
+                layer.build((None, None, None, None, channels))
+                channels = width * self.expansion
         self.built = True
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         x = tf.nn.relu(self.stem(inputs, training=training))
         x = self._pool1(x)
-        res2_length = len(self.temporal_kernels[0])
-        for index, block in enumerate(self.blocks(), start=1):
-            x = block(x, training=training)
-            if index == res2_length:
+        for index, stage in enumerate(self.stages()):
+            for layer in stage:
+                x = layer(x, training=training)
+            if index == 0:
                 x = self._pool2(x)
         return x
 
@@ -209,20 +247,23 @@ class ResNet3D(keras.Model):
             "pool1_stride": self.pool1_stride,
             "pool1_padded": self.pool1_padded,
             "pool2_size": self.pool2_size,
+            "non_local": self.non_local,
+            "stride_on_1x1": self.stride_on_1x1,
             "freeze_batch_norm": self.freeze_batch_norm,
         }
 
 
 @keras.saving.register_keras_serializable(package="stgraph_tf")
 class Bottleneck(keras.layers.Layer):
-    """One residual block; the stride lies on the 3x3, the last ReLU after the sum.
+    """One residual block; the last ReLU comes after the sum.
 
     Args:
         width: channels inside.
         temporal_kernel: kernel in time of the first convolution.
-        spatial_stride: stride in space of the 3x3 and the shortcut.
+        spatial_stride: stride in space of the block and its shortcut.
         expansion: output channels over width.
         freeze_batch_norm: see `ResNet3D`.
+        stride_on_1x1: whether the stride lies on the first convolution instead of the 3x3.
     """
 
     def __init__(
@@ -232,6 +273,7 @@ class Bottleneck(keras.layers.Layer):
         spatial_stride: int,
         expansion: int,
         freeze_batch_norm: bool,
+        stride_on_1x1: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -240,12 +282,15 @@ class Bottleneck(keras.layers.Layer):
         self.spatial_stride = spatial_stride
         self.expansion = expansion
         self.freeze_batch_norm = freeze_batch_norm
+        self.stride_on_1x1 = stride_on_1x1
 
     def build(self, input_shape):
-        stride = (1, self.spatial_stride, self.spatial_stride)
+        stride, unit = (1, self.spatial_stride, self.spatial_stride), (1, 1, 1)
         outputs = self.width * self.expansion
-        self.conv_a = self._convolution(self.width, (self.temporal_kernel, 1, 1), name="a")
-        self.conv_b = self._convolution(self.width, (1, 3, 3), stride, name="b")
+        stride_a, stride_b = (stride, unit) if self.stride_on_1x1 else (unit, stride)
+        kernel_a = (self.temporal_kernel, 1, 1)
+        self.conv_a = self._convolution(self.width, kernel_a, stride_a, name="a")
+        self.conv_b = self._convolution(self.width, (1, 3, 3), stride_b, name="b")
         self.conv_c = self._convolution(outputs, (1, 1, 1), name="c")
         self.conv_a.build(input_shape)
         self.conv_b.build((*input_shape[:-1], self.width))
@@ -284,6 +329,7 @@ class Bottleneck(keras.layers.Layer):
             "spatial_stride": self.spatial_stride,
             "expansion": self.expansion,
             "freeze_batch_norm": self.freeze_batch_norm,
+            "stride_on_1x1": self.stride_on_1x1,
         }
 
 
@@ -331,15 +377,30 @@ class _ConvolutionBN(keras.layers.Layer):
 
 
 def _max_pool(x: tf.Tensor, size, stride, padding) -> tf.Tensor:
-    # Zeros are as good as minus infinity here: what is pooled comes out of a ReLU.
-    return tf.nn.max_pool3d(_pad(x, padding), size, stride, padding="VALID")
+    # Not zeros: what comes out of a non-local block may be negative.
+    return tf.nn.max_pool3d(_pad(x, padding, x.dtype.min), size, stride, padding="VALID")
 
 
-def _pad(x: tf.Tensor, padding: Sequence[int]) -> tf.Tensor:
+def _pad(x: tf.Tensor, padding: Sequence[int], value: float = 0.0) -> tf.Tensor:
     if not any(padding):
         return x
     paddings = [[0, 0], *([side, side] for side in padding), [0, 0]]
-    return tf.raw_ops.PadV2(input=x, paddings=paddings, constant_values=tf.zeros([], x.dtype))
+    return tf.raw_ops.PadV2(input=x, paddings=paddings, constant_values=tf.cast(value, x.dtype))
+
+
+def _check_non_local(non_local, temporal_kernels) -> None:
+    counts = [len(kernels) for kernels in temporal_kernels]
+    if not non_local:
+        return
+    if len(non_local) != len(counts) or any(
+        not 0 <= index < count
+        for indices, count in zip(non_local, counts, strict=True)
+        for index in indices
+    ):
+        raise ValueError(
+            "`non_local` must have one entry a stage, each with indices of that stage's blocks; "
+            f"the stages have {counts} blocks. Received: non_local={non_local}"
+        )
 
 
 def _strided(shape, kernel, stride, padded) -> tuple[int | None, ...]:

@@ -5,7 +5,7 @@ import orbit
 import tensorflow as tf
 from ml_collections import ConfigDict
 
-from stgraph_tf import program
+from stgraph_tf import program, weights
 from stgraph_tf.data import failures, pipeline
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.modeling import RegionGraphClassifier, build_model
@@ -33,16 +33,19 @@ def train(config: ConfigDict, workdir: str, strategy: tf.distribute.Strategy | N
     _check_loss(config, info)
     shards = info.shard_paths(config.data.dir, config.data.train_split)
     folder = checkpoints.Workdir(workdir)
-    folder.start(config, info)
 
     strategy = strategy or distribution.local_strategy()
     with strategy.scope():
         model = build_model(config.model, num_classes=len(info.labels))
         check_box_stride(config, model)
+        if config.init.weights and tf.train.latest_checkpoint(folder.checkpoint_dir) is None:
+            weights.initialize(model, config.init.weights)
         optimizer = build_optimizer(config.train)
         optimizer.build(model.trainable_variables)
         step = orbit.utils.create_global_step()
 
+    # Not sooner: a folder that a refused start leaves behind would refuse the mended one.
+    folder.start(config, info)
     manager = tf.train.CheckpointManager(
         tf.train.Checkpoint(
             model=model,

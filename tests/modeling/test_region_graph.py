@@ -96,11 +96,21 @@ class VariantsTest(parameterized.TestCase):
             model(inputs), plain({"frames": normalized}), rtol=1e-4, atol=1e-4
         )
 
+    def test_bgr_weights_see_blue_first_and_their_own_mean(self):
+        inputs = _inputs()
+        plain = _model("none", input_mean=(0, 0, 0), input_std=(1, 1, 1))
+        model = _model("none", input_mean=(1, 2, 3), input_std=(2, 4, 8), channel_order="bgr")
+        red, green, blue = np.moveaxis(inputs["frames"].astype(np.float32), -1, 0)
+        wanted = np.stack([(blue - 1) / 2, (green - 2) / 4, (red - 3) / 8], axis=-1)
+        np.testing.assert_allclose(model(inputs), plain({"frames": wanted}), rtol=1e-4, atol=1e-4)
+
     def test_refuses_unknown_graphs_and_no_classes(self):
         with self.assertRaisesRegex(ValueError, "graph='spatial'"):
             RegionGraphClassifier(5, graph="spatial")
         with self.assertRaisesRegex(ValueError, "num_classes=0"):
             RegionGraphClassifier(0)
+        with self.assertRaisesRegex(ValueError, "channel_order='gbr'"):
+            RegionGraphClassifier(5, channel_order="gbr")
 
 
 class MaskTest(parameterized.TestCase):

@@ -37,18 +37,29 @@ def _randomize(layer: keras.layers.Layer, seed: int) -> None:
 
 
 class BottleneckTest(parameterized.TestCase):
-    @parameterized.parameters((3, 1, 7, 6), (1, 2, 7, 6), (3, 2, 8, 9))
-    def test_equals_numpy_at_odd_and_even_sizes(self, temporal_kernel, stride, height, width):
-        block = Bottleneck(4, temporal_kernel, stride, expansion=2, freeze_batch_norm=True)
+    @parameterized.product(
+        sizes=((3, 1, 7, 6), (1, 2, 7, 6), (3, 2, 8, 9)), stride_on_1x1=(False, True)
+    )
+    def test_equals_numpy_at_odd_and_even_sizes(self, sizes, stride_on_1x1):
+        temporal_kernel, stride, height, width = sizes
+        block = Bottleneck(
+            4,
+            temporal_kernel,
+            stride,
+            expansion=2,
+            freeze_batch_norm=True,
+            stride_on_1x1=stride_on_1x1,
+        )
+        stride_a, stride_b = (stride, 1) if stride_on_1x1 else (1, stride)
         x = np.random.default_rng(0).normal(size=[5, height, width, 3]).astype(np.float32)
         block.build((None, None, None, None, 3))
         _randomize(block, seed=1)
 
         y = np.maximum(
-            _normalize(_convolve(x, block.conv_a.convolution.kernel, 1), block.conv_a), 0
+            _normalize(_convolve(x, block.conv_a.convolution.kernel, stride_a), block.conv_a), 0
         )
         y = np.maximum(
-            _normalize(_convolve(y, block.conv_b.convolution.kernel, stride), block.conv_b), 0
+            _normalize(_convolve(y, block.conv_b.convolution.kernel, stride_b), block.conv_b), 0
         )
         y = _normalize(_convolve(y, block.conv_c.convolution.kernel, 1), block.conv_c)
         shortcut = _convolve(x, block.shortcut.convolution.kernel, stride)
@@ -65,6 +76,7 @@ class ResNet3DTest(parameterized.TestCase):
     @parameterized.parameters(
         ("r50", (1, 32, 224, 224, 3), (1, 16, 14, 14, 2048)),
         ("r50", (1, 32, 256, 340, 3), (1, 16, 16, 22, 2048)),
+        ("r50_nl", (1, 32, 224, 224, 3), (1, 16, 14, 14, 2048)),
         ("r101", (1, 128, 288, 288, 3), (1, 16, 18, 18, 2048)),
         ("tiny", (1, 16, 64, 64, 3), (1, 8, 16, 16, 128)),
     )
@@ -78,6 +90,7 @@ class ResNet3DTest(parameterized.TestCase):
             {"stem_stride": (2, 2, 2), "pool1_size": (2, 3, 3), "pool1_stride": (2, 2, 2)},
             (1, 16, 40, 41, 3),
         ),
+        ({"non_local": ((0,), (), (0, 1)), "stride_on_1x1": True}, (1, 7, 33, 46, 3)),
     )
     def test_computed_shape_is_the_real_one(self, changes, shape):
         numbers = {**BACKBONES["tiny"], **changes, "spatial_strides": (1, 2, 1)}
@@ -89,6 +102,59 @@ class ResNet3DTest(parameterized.TestCase):
             **{**BACKBONES["r50"], "spatial_strides": (1, 1, 1, 1)}, pool1_padded=False
         )
         self.assertEqual(backbone.compute_output_shape((1, 32, 224, 224, 3))[2:4], (55, 55))
+
+    @parameterized.parameters(
+        ("r50", []),
+        ("r50_nl", ["3_1", "3_3", "4_1", "4_3", "4_5"]),
+        ("r101_nl", ["3_1", "3_3", "4_6", "4_13", "4_20"]),
+        ("tiny_nl", ["4_1"]),
+    )
+    def test_non_local_blocks_stand_where_the_authors_have_them(self, name, places):
+        names = [layer.name for stage in ResNet3D(**BACKBONES[name]).stages() for layer in stage]
+        before = [names[i - 1] for i, name in enumerate(names) if name.startswith("nonlocal")]
+        self.assertEqual(before, [f"res{place}" for place in places])
+        after = [name for name in names if name.startswith("nonlocal")]
+        self.assertEqual(after, [f"nonlocal{place}" for place in places])
+
+    def test_new_non_local_blocks_change_nothing_until_they_have_a_scale(self):
+        x = np.random.default_rng(0).normal(size=[1, 4, 16, 18, 3]).astype(np.float32)
+        outputs = []
+        for name in ("tiny", "tiny_nl"):
+            backbone = ResNet3D(**BACKBONES[name])
+            backbone.build((None, None, None, None, 3))
+            plain = [w for w in backbone.weights if "nonlocal" not in w.path]
+            for index, weight in enumerate(plain):
+                if weight.path.endswith("kernel"):
+                    random = np.random.default_rng(index)
+                    weight.assign(random.normal(size=weight.shape) / 10)
+            outputs.append(backbone(x).numpy())
+        np.testing.assert_array_equal(*outputs)
+        backbone.nonlocal4_1.norm.gamma.assign(np.ones(128))
+        self.assertGreater(np.abs(backbone(x) - outputs[0]).max(), 1e-6)
+
+    def test_pools_keep_what_a_non_local_block_makes_negative(self):
+        # pool2 stands behind res2's last block, here a non-local one whose output is -1 everywhere.
+        backbone = ResNet3D(
+            widths=(2,), temporal_kernels=((1,),), spatial_strides=(1,), non_local=((0,),)
+        )
+        backbone.build((None, None, None, None, 3))
+        for weight in backbone.weights:
+            if weight.path.endswith("kernel"):
+                weight.assign(np.zeros(weight.shape))
+        backbone.nonlocal2_0.norm.beta.assign(np.full(8, -1.0))
+        np.testing.assert_array_equal(
+            backbone(tf.ones([1, 4, 8, 8, 3])), np.full([1, 2, 2, 2, 8], -1)
+        )
+
+    @parameterized.parameters(False, True)
+    def test_the_spatial_stride_lies_on_one_convolution(self, stride_on_1x1):
+        backbone = ResNet3D(**BACKBONES["r50"], stride_on_1x1=stride_on_1x1)
+        backbone.build((None, None, None, None, 3))
+        for block in backbone.blocks():
+            first = (1, 2, 2) if block.name in ("res3_0", "res4_0") else (1, 1, 1)
+            strides = (block.conv_a.stride, block.conv_b.stride)
+            expected = (first, (1, 1, 1)) if stride_on_1x1 else ((1, 1, 1), first)
+            self.assertEqual(strides, expected, block.name)
 
     @parameterized.parameters(("r50", 2), ("r101", 8), ("tiny", 2))
     def test_temporal_stride(self, name, stride):
@@ -141,6 +207,11 @@ class ResNet3DTest(parameterized.TestCase):
     def test_refuses_stages_that_do_not_match(self):
         with self.assertRaisesRegex(ValueError, "one entry a stage"):
             ResNet3D(widths=(8, 8), temporal_kernels=((1,),), spatial_strides=(1, 1))
+
+    @parameterized.parameters((((), (2,)),), (((), (-1,)),), (((0,),),))
+    def test_refuses_non_local_blocks_after_no_block(self, non_local):
+        with self.assertRaisesRegex(ValueError, r"have \[1, 2\] blocks. Received: non_local="):
+            ResNet3D((8, 8), ((1,), (1, 1)), (1, 1), non_local=non_local)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ PROGRAM = os.path.join(os.path.dirname(__file__), "../../export/export_saved_mod
 
 
 def config_for(data_dir, precision="float32"):
-    config = settings.for_variant("tiny_joint", backbones=("tiny",))
+    config = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
     config.name = "test_joint"
     config.model.feature_dim = 8
     config.model.precision = precision

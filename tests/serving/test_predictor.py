@@ -57,7 +57,7 @@ def write_film(path, seconds, fps=24):
 def trained_model():
     """A network in which boxes and frames count, though it never was trained."""
     keras.utils.set_random_seed(3)
-    config = settings.for_variant("tiny_joint", backbones=("tiny",))
+    config = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
     config.model.feature_dim = 8
     model = build_model(config.model, num_classes=len(LABELS))
     random = np.random.default_rng(4)

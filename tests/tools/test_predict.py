@@ -53,7 +53,7 @@ class PredictTest(absltest.TestCase):
 
     def export_model(self):
         keras.utils.set_random_seed(3)
-        config = settings.for_variant("tiny_joint", backbones=("tiny",))
+        config = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
         config.model.feature_dim = 8
         model = build_model(config.model, num_classes=len(LABELS))
         # Without boxes and with such a bias, the scores are known but for a little.

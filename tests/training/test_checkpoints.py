@@ -14,7 +14,7 @@ from stgraph_tf.training import checkpoints
 
 
 def _config(graph: str = "joint", feature_dim: int = 8):
-    config = settings.for_variant("tiny_joint", backbones=("tiny",))
+    config = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
     config.model.graph = graph
     config.model.feature_dim = feature_dim
     return config
