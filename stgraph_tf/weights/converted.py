@@ -97,6 +97,14 @@ def initialize(model: RegionGraphClassifier, path: str) -> None:
     except (OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{path} does not fit the facts beside it: {reason}") from error
+    silent = [name for name in facts["initial"] if "nonlocal" in name]
+    if silent and model.backbone.freeze_batch_norm:
+        logging.warning(
+            "%s has no non-local blocks, and with frozen batch normalization (whose gamma is 0 "
+            "there) %d of their weights never learn: use weights of a non-local network",
+            path,
+            len(silent),
+        )
     own = [layer.name for layer in model.layers if layer.weights and layer is not model.backbone]
     logging.info(
         "the backbone starts from %s (%s, %s), at initial values are %s",

@@ -25,14 +25,14 @@ class ConvertedTest(absltest.TestCase):
     def setUp(self):
         super().setUp()
         folder = self.create_tempdir().full_path
-        foreign = os.path.join(folder, "foreign.pkl")
+        self.foreign = os.path.join(folder, "foreign.pkl")
         self.path = os.path.join(folder, "converted.weights.h5")
         self.facts_path = os.path.join(folder, "converted.json")
         self.expected = foreign_files.values(foreign_files.backbone(1))
         foreign_files.write_python2_pickle(
-            foreign, {**foreign_files.caffe2(self.expected), "lr": 0.1}
+            self.foreign, {**foreign_files.caffe2(self.expected), "lr": 0.1}
         )
-        source = weights.Caffe2Source(foreign)
+        source = weights.Caffe2Source(self.foreign)
         network = self._network()
         weights.write(self.path, network, source, weights.assign(network, source))
 
@@ -88,6 +88,14 @@ class ConvertedTest(absltest.TestCase):
         model = _model(self._network(non_local=((1,), ())))
         with self.assertRaisesRegex(ValueError, "nonlocal2_1/theta/kernel is not in the file"):
             weights.initialize(model, self.path)
+
+    def test_warns_of_non_local_blocks_that_would_stay_silent(self):
+        network = self._network(non_local=((1,), ()))
+        source = weights.Caffe2Source(self.foreign)
+        weights.write(self.path, network, source, weights.assign(network, source))
+        with self.assertLogs(level="WARNING") as logs:
+            weights.initialize(_model(self._network(non_local=((1,), ()))), self.path)
+        self.assertIn("has no non-local blocks", logs.output[0])
 
     def test_a_file_without_its_facts_is_refused(self):
         os.remove(self.facts_path)
