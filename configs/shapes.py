@@ -23,12 +23,12 @@ def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config.data.short_side = (64, 64)
 
     config.train.batch_size = 16
-    config.train.steps = 700
+    config.train.steps = 900
     config.train.optimizer = "adamw"
     config.train.learning_rate = 4e-3
     config.train.weight_decay = 0.01
     config.train.decay_rate = 0.3
-    config.train.decay_steps = (500, 600)
+    config.train.decay_steps = (700, 820)
     config.train.warmup_steps = 30
     config.train.checkpoint_interval = 100
 
