@@ -18,15 +18,17 @@ class FrozenBatchNormalization(keras.layers.Layer):
 
     Args:
         epsilon: added to the variance (1e-5, as in Caffe2 and PyTorch).
+        gamma_initializer: the scale until weights are loaded.
     """
 
-    def __init__(self, epsilon: float = 1e-5, **kwargs):
+    def __init__(self, epsilon: float = 1e-5, gamma_initializer: str = "ones", **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.gamma_initializer = gamma_initializer
 
     def build(self, input_shape):
         for name, initializer in (
-            ("gamma", "ones"),
+            ("gamma", self.gamma_initializer),
             ("beta", "zeros"),
             ("moving_mean", "zeros"),
             ("moving_variance", "ones"),
@@ -49,7 +51,11 @@ class FrozenBatchNormalization(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "gamma_initializer": self.gamma_initializer,
+        }
 
 
 @keras.saving.register_keras_serializable(package="stgraph_tf")

@@ -20,8 +20,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stgraph_tf.modeling.builder import build_backbone
 from stgraph_tf.modeling.non_local import NonLocalBlock
-from stgraph_tf.modeling.resnet3d import BACKBONES, Bottleneck, ResNet3D
+from stgraph_tf.modeling.resnet3d import Bottleneck, ResNet3D
 from stgraph_tf.modeling.roi_align import RoIAlign
 
 
@@ -92,16 +93,7 @@ def network_cost(settings: Mapping[str, Any], num_classes: int, clip: Clip) -> d
     Raises:
         ValueError: when there is no such backbone, or the clip is too small for it.
     """
-    if settings["backbone"] not in BACKBONES:
-        raise ValueError(
-            f"--config.model.backbone must be one of {', '.join(BACKBONES)}; "
-            f"it is {settings['backbone']!r}"
-        )
-    choices = ("pool1_padded", "pool2_size", "stride_on_1x1", "freeze_batch_norm")
-    backbone = ResNet3D(
-        **BACKBONES[settings["backbone"]], **{name: settings[name] for name in choices}
-    )
-    parts, (*size, channels) = backbone_cost(backbone, clip)
+    parts, (*size, channels) = backbone_cost(build_backbone(settings), clip)
     graph, width, layers = settings["graph"], settings["feature_dim"], settings["gcn_layers"]
 
     # Its input is res5's kept output; means and RoIAlign need no values of its own output back.

@@ -58,13 +58,11 @@ class NonLocalBlock(keras.layers.Layer):
             getattr(self, name).build(input_shape)
         self.out = self._convolution(channels, "out")
         self.out.build(inner_shape)
-        policy = {"name": "bn", "dtype": self.dtype_policy}
+        settings = {"gamma_initializer": "zeros", "name": "bn", "dtype": self.dtype_policy}
         if self.freeze_batch_norm:
-            self.norm = _FrozenAtZero(**policy)
+            self.norm = FrozenBatchNormalization(**settings)
         else:
-            self.norm = FusedBatchNormalization(
-                momentum=0.9, epsilon=1e-5, gamma_initializer="zeros", **policy
-            )
+            self.norm = FusedBatchNormalization(momentum=0.9, epsilon=1e-5, **settings)
         self.norm.build(input_shape)
 
     def _convolution(self, filters: int, name: str) -> keras.layers.Conv3D:
@@ -96,14 +94,6 @@ class NonLocalBlock(keras.layers.Layer):
             "scaled": self.scaled,
             "freeze_batch_norm": self.freeze_batch_norm,
         }
-
-
-class _FrozenAtZero(FrozenBatchNormalization):
-    """A frozen batch normalization whose scale is zero until weights are loaded."""
-
-    def add_weight(self, *, name: str, initializer: str, **kwargs):
-        initializer = "zeros" if name == "gamma" else initializer
-        return super().add_weight(name=name, initializer=initializer, **kwargs)
 
 
 def _attend(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
