@@ -22,6 +22,7 @@ from stgraph_tf.data.dataset_info import DatasetInfo, SplitInfo
 from stgraph_tf.modeling import build_model
 from stgraph_tf.serving import assets, export, verification
 from stgraph_tf.training.checkpoints import Workdir
+from tests import untrained
 
 LABELS = ("push", "pull", "lift")
 NUM_VIDEOS = 2
@@ -75,12 +76,7 @@ def trained_model(config):
     """A network in which the graph counts, though it never was trained."""
     keras.utils.set_random_seed(3)
     model = build_model(config.model, num_classes=len(LABELS))
-    random = np.random.default_rng(4)
-    for weight in model.weights:
-        if "_branch/" in weight.path:
-            weight.assign(random.normal(scale=0.6, size=weight.shape))
-        elif "/classifier/" in weight.path:
-            weight.assign(random.normal(scale=0.05, size=weight.shape))
+    untrained.awaken(model)
     return model
 
 

@@ -19,6 +19,7 @@ from stgraph_tf.evaluation import views
 from stgraph_tf.modeling import build_model
 from stgraph_tf.serving import assets, export, film_clips
 from stgraph_tf.serving.predictor import Predictor, max_pool
+from tests import untrained
 
 LABELS = ("push", "pull", "lift")
 CLIP = assets.ClipSpec(
@@ -60,12 +61,7 @@ def trained_model():
     config = settings.for_variant("tiny_i3d_joint", backbones=("tiny",))
     config.model.feature_dim = 8
     model = build_model(config.model, num_classes=len(LABELS))
-    random = np.random.default_rng(4)
-    for weight in model.weights:
-        if "_branch/" in weight.path:
-            weight.assign(random.normal(scale=0.6, size=weight.shape))
-        elif "/classifier/" in weight.path:
-            weight.assign(random.normal(scale=0.05, size=weight.shape))
+    untrained.awaken(model)
     return model
 
 

@@ -14,6 +14,7 @@ from stgraph_tf.data import transforms
 from stgraph_tf.modeling import build_model
 from stgraph_tf.serving import assets, export
 from stgraph_tf.serving.signatures import Signatures
+from tests import untrained
 
 NUM_FRAMES = 4
 BOX_STRIDE = 2
@@ -43,12 +44,7 @@ def small_model(graph="joint"):
     config.model.feature_dim = 8
     config.model.graph = graph
     model = build_model(config.model, num_classes=len(LABELS))
-    random = np.random.default_rng(4)
-    for weight in model.weights:
-        if "_branch/" in weight.path:
-            weight.assign(random.normal(scale=0.6, size=weight.shape))
-        elif "/classifier/" in weight.path:
-            weight.assign(random.normal(scale=0.05, size=weight.shape))
+    untrained.awaken(model)
     return model
 
 
