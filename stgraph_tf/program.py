@@ -3,11 +3,12 @@
 Imports neither TensorFlow nor Keras, so that `--help` answers at once.
 """
 
+import contextlib
 import functools
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from absl import app, flags, logging
@@ -83,6 +84,18 @@ def progress_bar(total: int, *, unit: str, done: int = 0) -> "tqdm[None]":
         done: how many were done before this program started.
     """
     return tqdm(total=total, initial=done, **_style(unit))
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Hushes what TensorFlow, Orbit and Model Garden log of their own workings."""
+    verbosity = logging.get_verbosity()
+    if verbosity < logging.DEBUG:
+        logging.set_verbosity(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
 
 
 def num_cores() -> int:

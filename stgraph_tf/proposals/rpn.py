@@ -12,13 +12,11 @@ pixel is dropped before suppression, so that no box lies on the padding.
 Model Garden builds on Keras 2 (`tf_keras`); its layers are `tf.Module`s and live beside Keras 3.
 """
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from absl import logging
 from official.vision.configs import backbones as backbone_configs
 from official.vision.configs import common as common_configs
 from official.vision.configs import decoders as decoder_configs
@@ -29,6 +27,7 @@ from official.vision.modeling.heads.dense_prediction_heads import RPNHead
 from official.vision.modeling.layers.roi_generator import MultilevelROIGenerator
 from official.vision.ops import anchor, preprocess_ops
 
+from stgraph_tf import program
 from stgraph_tf.proposals.detector import Detections
 from stgraph_tf.proposals.rpn_settings import RpnSettings
 
@@ -59,7 +58,7 @@ class RpnNetwork(tf_keras.Model):
         regularizer = tf_keras.regularizers.l2(l2_weight_decay / 2) if l2_weight_decay else None
         specs = tf_keras.layers.InputSpec(shape=[None, *config.input_size])
         self.backbone = build_backbone(specs, config.backbone, norm, regularizer)
-        with quiet():
+        with program.quiet_libraries():
             self.decoder = build_decoder(self.backbone.output_specs, config, regularizer)
         self.rpn_head = RPNHead(
             min_level=config.min_level,
@@ -235,15 +234,3 @@ def model_config(settings: RpnSettings, *, synchronized: bool = False) -> maskrc
             use_sync_bn=synchronized,
         ),
     )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Hushes what Model Garden and TensorFlow log of their own workings."""
-    verbosity = logging.get_verbosity()
-    if verbosity < logging.DEBUG:
-        logging.set_verbosity(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)

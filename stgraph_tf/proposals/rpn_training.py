@@ -22,7 +22,7 @@ from stgraph_tf import files, program
 from stgraph_tf.data import failures
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.proposals import rpn_checkpoints, rpn_frames
-from stgraph_tf.proposals.rpn import RpnNetwork, RpnSettings, quiet
+from stgraph_tf.proposals.rpn import RpnNetwork, RpnSettings
 from stgraph_tf.proposals.rpn_recipes import Recipe, experiment_config
 
 _KEPT_CHECKPOINTS = 3
@@ -142,7 +142,7 @@ def train(
             evaluate=False,
             train_dataset=strategy.experimental_distribute_dataset(batches),
         )
-    with failures.checked(shards), quiet():
+    with failures.checked(shards), program.quiet_libraries():
         return _run(trainer, recipe, output)
 
 

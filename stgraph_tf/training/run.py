@@ -2,16 +2,14 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
-from absl import logging
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from stgraph_tf import config as settings
-from stgraph_tf import weights
+from stgraph_tf import program, weights
 from stgraph_tf.data import failures
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.modeling import RegionGraphClassifier
@@ -67,7 +65,7 @@ def train(
     if config.train.deterministic and not tf.config.list_logical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
     with (
-        _quiet_libraries(),
+        program.quiet_libraries(),
         distribution.lost_workers_named(strategy),
         stopping.on_signals() as stop,
     ):
@@ -284,15 +282,3 @@ class _Run:
         """The step of a stage's newest checkpoint; 0 before the first."""
         path = tf.train.latest_checkpoint(self._folder.checkpoint_dir(stage.name))
         return int(path.rpartition("-")[2]) if path else 0
-
-
-@contextlib.contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Hushes Orbit and the checkpoint writer, which log every step that the progress line tells."""
-    verbosity = logging.get_verbosity()
-    if verbosity < logging.DEBUG:
-        logging.set_verbosity(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
