@@ -5,6 +5,9 @@ runs the whole chain. The rows are those of `charades.py`: `tiny_i3d`, `tiny_i3d
 `tiny_i3d_st`, `tiny_i3d_sim`, `tiny_i3d_joint`, `tiny_nl` and `tiny_nl_joint`.
 
     python tools/train.py --config configs/shapes.py:tiny_i3d_joint --workdir runs/shapes
+
+`single_` before a row's name is for films of one action and one label (`make_shapes.py
+--single_label`), in the style of Something-Something, scored by top-1 and top-5 accuracy.
 """
 
 from ml_collections import ConfigDict
@@ -13,7 +16,8 @@ from stgraph_tf import config as settings
 
 
 def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
-    config = settings.for_variant(variant, backbones=("tiny",))
+    row = variant.removeprefix("single_")
+    config = settings.for_variant(row, backbones=("tiny",))
     config.name = f"shapes_{variant}"
     config.model.freeze_batch_norm = False
     config.model.dropout = 0.1
@@ -33,6 +37,10 @@ def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config.stages.joint.learning_rate = 4e-3
     config.stages.joint.decay_steps = (700, 820)
     config.stages.joint.warmup_steps = 30
+
+    if variant != row:
+        config.data.dir = "data/shapes_single"
+        config.train.loss = "softmax"
 
     config.evaluation.num_clips = 1
     config.evaluation.batch_size = 16

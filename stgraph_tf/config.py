@@ -88,9 +88,11 @@ def default() -> ConfigDict:
     init.checkpoint = ""  # of another run: where the first stage starts, instead
 
     evaluation = config.evaluation = ConfigDict()
-    evaluation.num_clips = 10  # clips a video, evenly spaced; their scores are max-pooled
+    evaluation.num_clips = 10  # clips a video, evenly spaced
+    evaluation.pooling = "max"  # of the clips' scores, or "mean"
     evaluation.short_side = 256  # whole frames, scaled to this short side, pixels
     evaluation.batch_size = 4  # clips
+    evaluation.precision = ""  # as trained; or float32 or mixed_bfloat16
     return config
 
 
@@ -174,6 +176,8 @@ _CHOICES = {
     "data.labels": ("clip", "video"),
     "train.loss": ("sigmoid", "softmax"),
     "train.optimizer": ("sgd", "adamw"),
+    "evaluation.pooling": ("max", "mean"),
+    "evaluation.precision": ("", "float32", "mixed_bfloat16"),
 }
 
 _AT_LEAST_ONE = (

@@ -3,8 +3,9 @@
     python tools/make_shapes.py --output films --train_videos 1200 --val_videos 300 --seed 0
 
 writes `videos/*.mp4` (H.264), manifests (`train.jsonl`, `validation.jsonl`), box proposals
-(`train_proposals.jsonl`, `validation_proposals.jsonl`) and `labels.txt` to the folder `films`. The
-same seed gives the same films; a film does not depend on how many there are.
+(`train_proposals.jsonl`, `validation_proposals.jsonl`), `labels.txt` and `attributes_class.csv`
+(what kind of action each class is, for the error analysis) to the folder `films`. The same seed
+gives the same films; a film does not depend on how many there are.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ _SEED = flags.DEFINE_integer("seed", 0, "Where all random choices come from.")
 _SIZE = flags.DEFINE_integer("size", 64, "Width and height of the films, pixels.")
 _NUM_FRAMES = flags.DEFINE_integer("num_frames", 24, "Length of the films, frames.")
 _FPS = flags.DEFINE_integer("fps", 8, "Frames a second.")
+_SINGLE_LABEL = flags.DEFINE_bool(
+    "single_label", False, "One action a film with one label, as in Something-Something."
+)
 _NUM_WORKERS = flags.DEFINE_integer("num_workers", None, "Processes; else as many as pay.")
 
 
@@ -29,7 +33,9 @@ def main(argv: Sequence[str]) -> None:
 
     from stgraph_tf.data.shapes.film import FilmSettings
 
-    settings = FilmSettings(_SEED.value, _SIZE.value, _NUM_FRAMES.value, _FPS.value)
+    settings = FilmSettings(
+        _SEED.value, _SIZE.value, _NUM_FRAMES.value, _FPS.value, _SINGLE_LABEL.value
+    )
 
     from stgraph_tf.data.shapes import dataset
 

@@ -74,8 +74,23 @@ class TrainingTest(absltest.TestCase):
             training.check("joint", contestants)
 
     def test_lets_bfloat16_differ_more(self):
-        brain = self._contestant(2.02, 3, 4, precision="mixed_bfloat16")
-        training.check("joint", [self._contestant(2, 3, 4), brain])
+        first, brain = (
+            self._contestant(2, 3, 4),
+            self._contestant(2.02, 3, 4, precision="mixed_bfloat16"),
+        )
+        self.assertEqual(training.check("joint", [first, brain]), ([first, brain], []))
+
+    def test_leaves_out_other_software_that_gives_no_number_in_bfloat16(self):
+        first, brain = (
+            self._contestant(2, 3, 4),
+            self._contestant(2, 3, "nan", precision="mixed_bfloat16"),
+        )
+        sound, (line,) = training.check("joint", [first, brain])
+        self.assertEqual(sound, [first])
+        self.assertEqual(
+            line,
+            "somebody in bfloat16, stage 'joint', is left out: its loss after a step is nan",
+        )
 
     def test_says_why_a_process_ended(self):
         with self.assertRaisesRegex(ValueError, "asked for a 'check': .*no_such_module"):

@@ -24,9 +24,9 @@ _CONFIGS = {
     "charades": (("r50", "r101", "tiny"), _NETWORKS + _JOINT_25_100),
     "something": (("r50", "r101", "tiny"), _NETWORKS),
     "kinetics": (("r50", "r101", "tiny"), ("i3d", "nl")),
-    "shapes": (("tiny",), _NETWORKS),
+    "shapes": (("tiny", "single_tiny"), _NETWORKS),
 }
-_CLASSES = {"charades": 157, "something": 174, "kinetics": 400, "shapes": 14}
+_CLASSES = {"charades": 157, "something": 174, "kinetics": 400, "shapes": 20}
 _ROWS = [
     (name, f"{backbone}_{network}")
     for name, (backbones, networks) in _CONFIGS.items()

@@ -1,6 +1,7 @@
 """All films of a shapes data set, written to a folder with their annotations.
 
     DIR/labels.txt                                   one label a line, in class order
+    DIR/attributes_class.csv                         what kind of action each class is
     DIR/videos/SPLIT-INDEX.mp4                       the films
     DIR/SPLIT.jsonl                                  labels and timed segments, one line a film
     DIR/SPLIT_proposals.jsonl                        what a detector might find, one line a film
@@ -9,6 +10,7 @@
 `SPLIT` is `train` or `validation`. Paths in the annotations start from `DIR`.
 """
 
+import collections
 import functools
 import json
 import os
@@ -18,6 +20,7 @@ import tensorflow as tf
 
 from stgraph_tf import files, program
 from stgraph_tf.data import film_pool
+from stgraph_tf.data.shapes import attributes
 from stgraph_tf.data.shapes.actions import LABELS
 from stgraph_tf.data.shapes.film import SPLITS, Film, FilmSettings, make_film
 
@@ -41,14 +44,20 @@ def write_dataset(
         tf.errors.OpError: when the folder cannot be written.
     """
     _check(num_videos, num_workers)
-    files.remove(os.path.join(output, "labels.txt"))
+    for name in ("labels.txt", "attributes_class.csv"):
+        files.remove(os.path.join(output, name))
     for split in SPLITS:
         for path in _annotation_paths(output, split):
             files.remove(path)
     tf.io.gfile.makedirs(os.path.join(output, "videos"))
+    num_samples: collections.Counter[str] = collections.Counter()
     for split, count in num_videos.items():
         if count:
-            _write_split(output, settings, split, count, num_workers)
+            shown = _write_split(output, settings, split, count, num_workers)
+            if split == "train":
+                num_samples = shown
+    with files.atomic_writer(os.path.join(output, "attributes_class.csv")) as file:
+        file.write(attributes.class_attributes(num_samples))
     with files.atomic_writer(os.path.join(output, "labels.txt")) as file:
         file.write("".join(f"{label}\n" for label in LABELS))
 
@@ -72,7 +81,8 @@ def _annotation_paths(output: str, split: str) -> tuple[str, str, str]:
 
 def _write_split(
     output: str, settings: FilmSettings, split: str, count: int, num_workers: int | None
-) -> None:
+) -> collections.Counter[str]:
+    """Makes a split; returns how often each label is shown."""
     films = film_pool.map_ordered(
         functools.partial(make_film, settings, split),
         range(count),
@@ -90,6 +100,9 @@ def _write_split(
     _write_lines(objects_path, objects)
     _write_lines(proposals_path, proposals)
     _write_lines(manifest_path, manifest)
+    return collections.Counter(
+        segment["label"] for entry in manifest for segment in entry["segments"]
+    )
 
 
 def _manifest_entry(film: Film, video: str) -> dict[str, Any]:

@@ -13,9 +13,11 @@ import av
 import numpy as np
 
 from stgraph_tf.data.shapes.actions import LABELS
+from stgraph_tf.data.shapes.composition import compose
+from stgraph_tf.data.shapes.groups import MAX_ACTION_FRAMES
 from stgraph_tf.data.shapes.proposals import propose
 from stgraph_tf.data.shapes.render import render
-from stgraph_tf.data.shapes.scene import MAX_ACTION_FRAMES, Scene, compose
+from stgraph_tf.data.shapes.scene import Scene
 
 SPLITS = ("train", "validation")
 
@@ -29,6 +31,8 @@ class FilmSettings:
         size: width and height, pixels; even, as H.264 wants it.
         num_frames: the length, frames.
         fps: frames a second.
+        single_label: one action a film and one label, that of its end, with little around it, in
+            the style of Something-Something.
 
     Raises:
         ValueError: for a value outside its range.
@@ -38,6 +42,7 @@ class FilmSettings:
     size: int = 64
     num_frames: int = 24
     fps: int = 8
+    single_label: bool = False
 
     def __post_init__(self):
         if self.seed < 0:
@@ -81,10 +86,12 @@ def make_film(settings: FilmSettings, split: str, index: int) -> Film:
         np.random.default_rng([settings.seed, SPLITS.index(split), index, part])
         for part in range(3)
     )
-    scene = compose(script, settings.num_frames)
+    scene = compose(script, settings.num_frames, single=settings.single_label)
     rendering = render(scene, settings.size, texture)
     boxes = propose(rendering.boxes, rendering.seen, detector)
     segments = _segments(scene, settings.fps)
+    if settings.single_label:
+        segments = segments[-1:]
     times = [_seconds(frame, settings.fps) for frame in range(settings.num_frames)]
     return Film(
         id=f"{split}-{index:05d}",
@@ -129,7 +136,7 @@ def _segments(scene: Scene, fps: int) -> list[dict[str, Any]]:
     performances = sorted(scene.performances, key=lambda performance: performance.start)
     return [
         {
-            "label": performance.action.name,
+            "label": performance.label,
             "start": _seconds(performance.start, fps),
             "end": _seconds(performance.stop, fps),
         }

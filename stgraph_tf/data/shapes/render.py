@@ -73,6 +73,23 @@ def render(scene: Scene, size: int, rng: np.random.Generator) -> Rendering:
     return Rendering(np.rint(canvas).astype(np.uint8), boxes, seen)
 
 
+def outline_points(outline: int, stretch: np.ndarray, count: int = 24) -> np.ndarray:
+    """Points `[count, 2]` around an outline of radius 1 that is stretched by `stretch` `[2]`.
+
+    Point `i` is where the ray at the angle `2 pi i / count` leaves the unstretched outline.
+    """
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    rays = np.stack([np.sin(angle), np.cos(angle)], axis=1)
+    # Distances along a ray grow evenly behind the edge, for every outline.
+    distance = _OUTLINE_DISTANCES[OUTLINES[outline]]
+    near, far = (distance(*(length * rays.T), 1.0) for length in (2.0, 3.0))
+    points = rays * (2 - near / (far - near))[:, np.newaxis]
+    length = np.hypot(*stretch)
+    along = stretch / length if length else np.zeros(2)
+    projected = (points @ along)[:, np.newaxis] * along
+    return np.exp(length) * projected + np.exp(-length) * (points - projected)
+
+
 def _palette() -> np.ndarray:
     return np.array([_RGB[name] for name in COLOURS], np.float32)
 
@@ -86,15 +103,38 @@ def _distance(
     """
     centre = (actor.path + shake) * unit
     radius = actor.radius * unit
-    reach = 1.5 * radius + 1
+    reach = 1.5 * actor.reach * unit + 1
     low = np.clip(np.floor(centre.min(axis=0) - reach), 0, size).astype(int)
     high = np.clip(np.ceil(centre.max(axis=0) + reach), 0, size).astype(int)
     ys = np.arange(low[0], high[0]) + 0.5
     xs = np.arange(low[1], high[1]) + 0.5
     dy = (ys - centre[:, :1]).astype(np.float32)[:, :, np.newaxis]
     dx = (xs - centre[:, 1:]).astype(np.float32)[:, np.newaxis, :]
-    distance = _OUTLINE_DISTANCES[OUTLINES[actor.outline]](dy, dx, radius)
+    outline = _OUTLINE_DISTANCES[OUTLINES[actor.outline]]
+    if actor.stretch.any():
+        distance = outline(*_unstretched(dy, dx, actor.stretch), radius)
+    else:
+        distance = outline(dy, dx, radius)
     return slice(low[0], high[0]), slice(low[1], high[1]), distance
+
+
+def _unstretched(
+    dy: np.ndarray, dx: np.ndarray, stretch: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where points `[F, rows, 1]`, `[F, 1, columns]` would be if the shape were not stretched.
+
+    The distance to the edge there is that of the stretched shape times a factor between
+    `exp(-|s|)` and `exp(|s|)`: edges are a little softer or harder, and stay where they are.
+    """
+    length = np.hypot(*stretch.T)
+    y, x = np.where(length > 0, stretch.T / np.maximum(length, 1e-9), 0)
+    # Symmetric matrices that shrink along the stretch and widen across it.
+    shrink, widen = np.exp(-length), np.exp(length)
+    yy = widen + (shrink - widen) * y * y
+    xx = widen + (shrink - widen) * x * x
+    yx = (shrink - widen) * y * x
+    yy, xx, yx = (m.astype(np.float32)[:, np.newaxis, np.newaxis] for m in (yy, xx, yx))
+    return yy * dy + yx * dx, yx * dy + xx * dx
 
 
 def _disc(dy: np.ndarray, dx: np.ndarray, radius: float) -> np.ndarray:

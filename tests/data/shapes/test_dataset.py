@@ -1,3 +1,5 @@
+import collections
+import json
 import os
 import pathlib
 
@@ -24,10 +26,23 @@ class DatasetTest(parameterized.TestCase):
         few = contents(self.make(2, 1))
         many = contents(self.make(5, 1, num_workers=2))
         for path, content in few.items():
+            if path == "attributes_class.csv":  # It counts films.
+                continue
             if path.startswith("train"):
                 self.assertEqual(content.splitlines(), many[path].splitlines()[:2], path)
             else:
                 self.assertEqual(content, many[path], path)
+
+    def test_attributes_count_the_training_films_labels(self):
+        output = self.make(6, 1)
+        lines = pathlib.Path(output, "attributes_class.csv").read_text().splitlines()
+        counts = {line.split(",")[0]: int(line.split(",")[1]) for line in lines[1:]}
+        shown = collections.Counter(
+            segment["label"]
+            for line in pathlib.Path(output, "train.jsonl").read_text().splitlines()
+            for segment in json.loads(line)["segments"]
+        )
+        self.assertEqual({label: count for label, count in counts.items() if count}, dict(shown))
 
     def test_another_seed_gives_other_films(self):
         first, second = (contents(self.make(1, 0, seed=seed)) for seed in (0, 1))

@@ -6,9 +6,9 @@ from absl.testing import absltest, parameterized
 
 from stgraph_tf.data import boxes
 from stgraph_tf.data.shapes.actions import LABELS
+from stgraph_tf.data.shapes.composition import compose
 from stgraph_tf.data.shapes.film import FilmSettings, encode_mp4, make_film
 from stgraph_tf.data.shapes.render import render
-from stgraph_tf.data.shapes.scene import compose
 
 
 def decode(mp4: bytes) -> tuple[np.ndarray, list[float], av.VideoStream]:
@@ -66,6 +66,16 @@ class FilmTest(parameterized.TestCase):
                 self.assertLessEqual(0, segment["start"])
                 self.assertLess(segment["start"], segment["end"])
                 self.assertLessEqual(segment["end"], 24 / 8)
+
+    def test_single_label_films_have_the_label_of_their_end(self):
+        settings = FilmSettings(single_label=True)
+        films = [make_film(settings, "train", index) for index in range(60)]
+        for film in films:
+            self.assertLen(film.labels, 1)
+            self.assertLen(film.segments, 1)
+            self.assertEqual(film.segments[0]["label"], film.labels[0])
+        self.assertGreater(len({film.labels[0] for film in films}), 12)
+        self.assertContainsSubset({"put_down", "take_over"}, {film.labels[0] for film in films})
 
     def test_depends_on_seed_split_and_index_alone(self):
         base = make_film(FilmSettings(seed=5), "train", 3)

@@ -33,6 +33,7 @@ class MakeShapesTest(parameterized.TestCase):
         self.assertEqual(
             sorted(os.listdir(output)),
             [
+                "attributes_class.csv",
                 "labels.txt",
                 "train.jsonl",
                 "train_objects.jsonl",

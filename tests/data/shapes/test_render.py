@@ -1,13 +1,23 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from stgraph_tf.data.shapes.render import render
+from stgraph_tf.data.shapes.render import outline_points, render
 from stgraph_tf.data.shapes.scene import COLOURS, OUTLINES, Actor, Scene
 
 
-def still(*, centre=(32, 32), diameter=12.0, outline="disc", colour="red", depth=0.0, frames=2):
+def still(
+    *,
+    centre=(32, 32),
+    diameter=12.0,
+    outline="disc",
+    colour="red",
+    depth=0.0,
+    stretch=(0.0, 0.0),
+    frames=2,
+):
     return Actor(
         np.tile(np.array(centre, float), (frames, 1)),
+        np.tile(np.array(stretch, float), (frames, 1)),
         diameter,
         OUTLINES.index(outline),
         np.full(frames, COLOURS.index(colour)),
@@ -44,6 +54,33 @@ class RenderTest(parameterized.TestCase):
         self.assertTrue((shot.boxes[0, 0, 2:] >= high).all())
         # No further than the rim reaches.
         self.assertLess(np.abs(shot.boxes[0, 0] - np.concatenate([low, high])).max(), 5 / 64)
+
+    def test_stretched_disc_has_the_ellipse_of_the_same_area(self):
+        # Twice as long down, half as wide: 12 above and below the centre, 3 to either side.
+        shot = shoot(still(centre=(32, 32), stretch=(np.log(2), 0)))
+        np.testing.assert_allclose(shot.boxes[0, 0], np.array([20, 29, 44, 35]) / 64, atol=1e-6)
+
+    def test_a_slanted_stretch_lies_along_its_axis(self):
+        shot = shoot(still(centre=(32, 32), diameter=14, stretch=(0.4, 0.4)))
+        red = (shot.frames[0, ..., 0] > 150) & (shot.frames[0, ..., 1] < 120)
+        rows, columns = np.nonzero(red) - np.array([[31.5], [31.5]])
+        covariance = np.cov(rows, columns)
+        values, vectors = np.linalg.eigh(covariance)
+        np.testing.assert_allclose(np.abs(vectors[:, 1]), np.sqrt([0.5, 0.5]), atol=0.05)
+        # Lengths along and across are as exp(|s|) to exp(-|s|), less the rim on both.
+        self.assertBetween(np.sqrt(values[1] / values[0]), 2.6, 4.0)
+
+    @parameterized.parameters(*OUTLINES)
+    def test_outline_points_lie_on_the_edge(self, outline):
+        points = outline_points(OUTLINES.index(outline), np.zeros(2), count=720)
+        self.assertEqual(points.shape, (720, 2))
+        box = shoot(still(outline=outline, diameter=40), size=64).boxes[0, 0] * 64
+        low, high = 32 + 20 * points.min(axis=0), 32 + 20 * points.max(axis=0)
+        np.testing.assert_allclose(box, [*low, *high], atol=1.6)
+
+    def test_outline_points_of_a_stretched_disc_are_an_ellipse(self):
+        points = outline_points(0, np.array([np.log(2), 0]), count=8)
+        np.testing.assert_allclose((points[:, 0] / 2) ** 2 + (points[:, 1] * 2) ** 2, 1, atol=1e-6)
 
     @parameterized.parameters(*COLOURS)
     def test_middle_has_the_colour_and_stands_out(self, colour):
