@@ -1,5 +1,6 @@
 # make demo   the main job, end to end: films and boxes in, a served action recognizer out
 # make test   the whole test suite
+# make study  the rows of the paper's Table 2 on a data set of moving shapes, three seeds each
 # make lint   formatting and linting, as CI does
 # make lock   resolves the dependencies of setup.cfg anew
 #
@@ -8,6 +9,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := runs/demo
+STUDY := runs/study
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CONFIG := configs/shapes.py:tiny_i3d_joint
@@ -15,7 +17,7 @@ DEMO_FLAGS := --config $(CONFIG) --config.data.dir $(RUN)/shards --workdir $(RUN
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo test lint lock clean
+.PHONY: demo study test lint lock clean
 
 $(READY): requirements.lock setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -41,14 +43,28 @@ demo: $(READY)
 	@echo "== 3/6 train"
 	@$(BIN)/python tools/train.py $(DEMO_FLAGS)
 	@echo "== 4/6 evaluate"
-	@$(BIN)/python tools/evaluate.py $(DEMO_FLAGS) --output $(RUN)
+	@$(BIN)/python tools/evaluate.py $(DEMO_FLAGS) --output $(RUN) \
+		--attributes $(RUN)/films/attributes_class.csv
 	@echo "== 5/6 export"
 	@$(BIN)/python export/export_saved_model.py $(DEMO_FLAGS) --output $(RUN)/saved_model
 	@echo "== 6/6 predict"
 	@film=$$(ls $(RUN)/films/videos/validation-* | head -n 1) && \
 		$(BIN)/python tools/predict.py --saved_model $(RUN)/saved_model --video $$film \
 			--boxes proposals:$(RUN)/films/validation_proposals.jsonl
-	@echo "== done: $(RUN) holds films, shards, checkpoints, metrics.json and saved_model/1"
+	@echo "== done: $(RUN) holds films, shards, checkpoints, report.html and saved_model/1"
+
+study: $(READY)
+	@[ -f $(STUDY)/films/labels.txt ] || $(BIN)/python tools/make_shapes.py --output $(STUDY)/films \
+		--train_videos 2000 --val_videos 500 --num_frames 16 --seed 0
+	@for split in train validation; do \
+		ls $(STUDY)/shards/$$split-* > /dev/null 2>&1 || \
+		$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(STUDY)/films \
+			--annotations $(STUDY)/films/$$split.jsonl --labels $(STUDY)/films/labels.txt \
+			--boxes proposals:$(STUDY)/films/$${split}_proposals.jsonl \
+			--split $$split --output $(STUDY)/shards --num_shards 4 --fps 8 --short_side 64 || exit 1; \
+	done
+	@$(BIN)/python tools/study.py --config configs/shapes.py --data $(STUDY)/shards \
+		--attributes $(STUDY)/films/attributes_class.csv --output $(STUDY)/rows
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile

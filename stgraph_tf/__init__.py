@@ -19,6 +19,7 @@ _SUBPACKAGES = (
     "program",
     "proposals",
     "serving",
+    "study",
     "training",
     "viz",
     "weights",

@@ -14,7 +14,9 @@ LABELS = ("open", "close", "throw")
 _NUM_FRAMES = 12
 
 
-def write(directory: str, *, num_videos: int = 6, multi_label: bool = True) -> DatasetInfo:
+def write(
+    directory: str, *, num_videos: int = 6, multi_label: bool = True, labelled: bool = True
+) -> DatasetInfo:
     """Writes the splits `train` and `validation`, two shards each, and `dataset.json`."""
     splits = {}
     for split in ("train", "validation"):
@@ -24,7 +26,7 @@ def write(directory: str, *, num_videos: int = 6, multi_label: bool = True) -> D
             videos = range(index, num_videos, 2)
             shards.write(
                 os.path.join(directory, name),
-                [schema.encode(_video(f"{split}-{video}", video)) for video in videos],
+                [schema.encode(_video(f"{split}-{video}", video, labelled)) for video in videos],
             )
             names.append(name)
         splits[split] = SplitInfo(num_videos, num_videos * _NUM_FRAMES, 0, names)
@@ -56,7 +58,7 @@ def config(directory: str):
     return result
 
 
-def _video(video_id: str, index: int) -> schema.Video:
+def _video(video_id: str, index: int, labelled: bool) -> schema.Video:
     random = np.random.default_rng(index)
     frames = []
     for _ in range(_NUM_FRAMES):
@@ -65,7 +67,7 @@ def _video(video_id: str, index: int) -> schema.Video:
         frames.append(buffer.getvalue())
     corners = np.sort(random.uniform(size=[_NUM_FRAMES, 4, 2, 2]), axis=-2)
     boxes = corners.reshape([_NUM_FRAMES, 4, 4]).astype(np.float32)
-    label = index % len(LABELS)
+    labels = [index % len(LABELS)] if labelled else []
     return schema.Video(
         id=video_id,
         frames=frames,
@@ -73,8 +75,8 @@ def _video(video_id: str, index: int) -> schema.Video:
         height=32,
         width=40,
         frame_rate=6.0,
-        labels=[label],
-        label_names=[LABELS[label]],
+        labels=labels,
+        label_names=[LABELS[label] for label in labels],
         segments=[],
         boxes=list(boxes),
         scores=[np.linspace(0.9, 0.3, 4).astype(np.float32)] * _NUM_FRAMES,

@@ -7,6 +7,7 @@ The first argument says which part:
     prepare    making shards of films
     proposals  finding boxes on films
     train      training steps of each stage; PyTorch's too, with --torch_python
+    evaluate   scoring videos on whole frames, in batches of several sizes
 """
 
 import importlib
@@ -23,14 +24,15 @@ BENCHMARKS = {
     "prepare": "benchmarks.preparation",
     "proposals": "benchmarks.proposals",
     "train": "benchmarks.training",
+    "evaluate": "benchmarks.evaluation",
 }
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that everyone has.", lower_bound=1)
 _AMOUNT = flags.DEFINE_integer(
     "amount",
     None,
-    "Work in a turn: clips for `input`, steps for `train`, films for the others; by default, as "
-    "much as is right.",
+    "Work in a turn: clips for `input` and `evaluate`, steps for `train`, films for the others; by "
+    "default, as much as is right.",
     lower_bound=1,
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Also say where the time goes.")

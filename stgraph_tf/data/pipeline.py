@@ -205,10 +205,7 @@ def evaluation_dataset(
     arguments.require(short_side >= 1, "short_side", "positive", short_side)
     arguments.check_worker(shard)
 
-    def decode(chosen: Tensors) -> Tensors:
-        return transforms.evaluation_transform(chosen, short_side=short_side, num_boxes=num_boxes)
-
-    def read(serialized: tf.Tensor) -> Tensors:
+    def choose(serialized: tf.Tensor) -> Tensors:
         chosen = clips.evaluation_clips(
             schema.parse(serialized),
             num_frames=num_frames,
@@ -216,12 +213,12 @@ def evaluation_dataset(
             num_clips=num_clips,
         )
         multi_hot = clips.multi_hot(chosen["labels"], num_labels, chosen["id"])
-        return decode({**chosen, "labels": multi_hot})
+        return {**chosen, "labels": multi_hot}
 
     def apart(video: Tensors) -> tf.data.Dataset:
         def clip(index: tf.Tensor) -> Tensors:
             return {
-                "frames": tf.gather(video["frames"], video["frame_indices"][index]),
+                "jpegs": tf.gather(video["jpegs"], video["frame_indices"][index]),
                 "boxes": video["boxes"][index],
                 "mask": video["mask"][index],
                 "labels": video["labels"],
@@ -232,15 +229,21 @@ def evaluation_dataset(
         return tf.data.Dataset.range(num_clips).map(clip)
 
     def frame_size(clip: Tensors) -> tf.Tensor:
-        height, width = tf.unstack(tf.shape(clip["frames"], tf.int64)[1:3])
+        size = transforms.scaled_size(transforms.jpeg_size(clip["jpegs"][0]), short_side)
+        height, width = tf.unstack(tf.cast(size, tf.int64))
         return height * 2**32 + width
+
+    def decode(clip: Tensors) -> Tensors:
+        return transforms.evaluation_transform(clip, short_side=short_side, num_boxes=num_boxes)
+
+    def batch(_: tf.Tensor, same: tf.data.Dataset) -> tf.data.Dataset:
+        return same.map(decode, num_parallel_calls=_NUM_CORES).batch(batch_size)
 
     index, count = shard
     records = _reader(paths)(list(paths)).shard(count, index)
-    stream = records.map(read, num_parallel_calls=_NUM_CORES).flat_map(apart)
-    stream = stream.group_by_window(
-        frame_size, lambda _, same: same.batch(batch_size), window_size=batch_size
-    )
+    stream = records.map(choose, num_parallel_calls=_NUM_CORES).flat_map(apart)
+    # Clips wait for others of their size as JPEG images: there may be hundreds of sizes.
+    stream = stream.group_by_window(frame_size, batch, window_size=batch_size)
     return _with_fixed_order(stream.prefetch(_PREFETCHED_BATCHES))
 
 

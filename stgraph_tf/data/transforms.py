@@ -79,7 +79,7 @@ def place_square(
         `[2]`, `window` int32 `[4]` and `mirrored` bool `[]`, which tell where that is.
     """
     scale_seed, top_seed, left_seed, flip_seed = tf.unstack(tf.random.split(seed, 4))
-    size = _size(clip["jpegs"][0])
+    size = jpeg_size(clip["jpegs"][0])
     window = random_window(
         size, short_side, crop_size, scale_seed=scale_seed, top_seed=top_seed, left_seed=left_seed
     )
@@ -126,7 +126,7 @@ def evaluation_transform(
             the video is named.
     """
     jpegs = clips["jpegs"]
-    size, problem = _size(jpegs[0]), _problem(clips["id"])
+    size, problem = jpeg_size(jpegs[0]), _problem(clips["id"])
 
     def decode(jpeg: tf.Tensor) -> tf.Tensor:
         with tf.control_dependencies([_assert_size(jpeg, size, problem)]):
@@ -161,8 +161,7 @@ def resize_short_side(frames: tf.Tensor, short_side: int) -> tf.Tensor:
     """
     shape = tf.shape(frames)
     size = shape[-3:-1]
-    short = tf.reduce_min(size)
-    wanted = (2 * size * short_side + short) // (2 * short)
+    wanted = scaled_size(size, short_side)
 
     def resized() -> tf.Tensor:
         pixels = tf.reshape(frames, tf.concat([[-1], shape[-3:]], 0))
@@ -170,6 +169,17 @@ def resize_short_side(frames: tf.Tensor, short_side: int) -> tf.Tensor:
 
     result = tf.cond(tf.reduce_all(tf.equal(size, wanted)), lambda: frames, resized)
     return tf.ensure_shape(result, [*frames.shape[:-3], None, None, 3])
+
+
+def scaled_size(size: tf.Tensor, short_side: int) -> tf.Tensor:
+    """The size that `resize_short_side` scales frames of a size to, int32 `[2]` both."""
+    short = tf.reduce_min(size)
+    return (2 * size * short_side + short) // (2 * short)
+
+
+def jpeg_size(jpeg: tf.Tensor) -> tf.Tensor:
+    """Height and width int32 `[2]` of an image, read from its header alone."""
+    return tf.image.extract_jpeg_shape(jpeg)[:2]
 
 
 def random_window(
@@ -278,17 +288,12 @@ def _with_pixels(
     return {**rest, "frames": frames, "boxes": boxes, "mask": mask}
 
 
-def _size(jpeg: tf.Tensor) -> tf.Tensor:
-    """Height and width int32 `[2]`, read from the JPEG's header alone."""
-    return tf.image.extract_jpeg_shape(jpeg)[:2]
-
-
 def _problem(video_id: tf.Tensor) -> tf.Tensor:
     return tf.strings.join(["video ", video_id, " has a frame that is not as large as the first"])
 
 
 def _assert_size(jpeg: tf.Tensor, size: tf.Tensor, problem: tf.Tensor | str) -> tf.Operation:
-    return tf.debugging.Assert(tf.reduce_all(tf.equal(_size(jpeg), size)), [problem])
+    return tf.debugging.Assert(tf.reduce_all(tf.equal(jpeg_size(jpeg), size)), [problem])
 
 
 def _resize(pixels: tf.Tensor, size: tf.Tensor | list[int]) -> tf.Tensor:

@@ -1,9 +1,14 @@
-"""From the scores of clips to those of their videos: the largest of each class's (section 6)."""
+"""From the scores of clips to those of their videos (section 6).
+
+The paper takes the largest of each class's scores; the mean is the alternative.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+POOLINGS = ("max", "mean")
 
 
 class VideoScores(NamedTuple):
@@ -11,7 +16,7 @@ class VideoScores(NamedTuple):
 
     Attributes:
         ids: str `[V]`.
-        scores: float32 `[V, C]`, the largest of the clips' scores.
+        scores: float32 `[V, C]`, pooled over each video's clips.
         labels: float32 `[V, C]`, zeros and ones.
     """
 
@@ -21,23 +26,32 @@ class VideoScores(NamedTuple):
 
 
 class ClipPool:
-    """Takes in the clips of a split in any order.
+    """Takes in the clips of a split in any order, which makes no difference to any bit.
+
+    For the mean, all scores are kept until the end: 4 bytes a clip and class.
 
     Args:
         num_classes: `C`.
+        pooling: one of `POOLINGS`.
+
+    Raises:
+        ValueError: there is no such pooling.
     """
 
-    def __init__(self, num_classes: int):
+    def __init__(self, num_classes: int, pooling: str = "max"):
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling must be one of {', '.join(POOLINGS)}, received {pooling!r}")
         self._num_classes = num_classes
-        self._scores: dict[str, np.ndarray] = {}
+        self._pooling = pooling
+        self._scores: dict[str, list[np.ndarray]] = {}
         self._labels: dict[str, np.ndarray] = {}
 
     def add(self, ids: Sequence[str], scores: np.ndarray, labels: np.ndarray) -> None:
-        """Takes in some clips, or videos of another pool.
+        """Takes in some clips.
 
         Args:
             ids: their videos' ids, `[B]`.
-            scores: `[B, C]`.
+            scores: `[B, C]`, taken as float32.
             labels: the videos' labels, `[B, C]`.
 
         Raises:
@@ -47,8 +61,10 @@ class ClipPool:
             if np.isnan(clip_scores).any():
                 raise ValueError(f"the model gives NaN for a clip of the video {video_id}")
             self._labels[video_id] = video_labels
-            best = self._scores.get(video_id, clip_scores)
-            self._scores[video_id] = np.maximum(best, clip_scores)
+            clips = self._scores.setdefault(video_id, [])
+            clips.append(np.array(clip_scores, np.float32))
+            if self._pooling == "max":
+                clips[:] = [np.max(clips, axis=0)]
 
     def videos(self) -> VideoScores:
         """The videos so far, in the order of their ids."""
@@ -56,6 +72,31 @@ class ClipPool:
         shape = (len(order), self._num_classes)
         return VideoScores(
             np.array(order, dtype=str),
-            np.array([self._scores[name] for name in order], np.float32).reshape(shape),
+            np.array([self._pooled(name) for name in order], np.float32).reshape(shape),
             np.array([self._labels[name] for name in order], np.float32).reshape(shape),
         )
+
+    def _pooled(self, video_id: str) -> np.ndarray:
+        clips = self._scores[video_id]
+        if self._pooling == "max":
+            return clips[0]
+        # Smallest first, so that it is the same sum in whatever order the clips came.
+        return np.mean(np.sort(clips, axis=0), axis=0, dtype=np.float64)
+
+
+def join(shares: Sequence[VideoScores]) -> VideoScores:
+    """The videos of several workers, of which each has scored others, whole.
+
+    Args:
+        shares: at least one.
+
+    Raises:
+        ValueError: two shares have the same video, which is named.
+    """
+    ids, scores, labels = (np.concatenate(parts) for parts in zip(*shares, strict=True))
+    order = np.argsort(ids)
+    ids = ids[order]
+    twice = ids[1:][ids[1:] == ids[:-1]]
+    if twice.size:
+        raise ValueError(f"two workers have scored the video {twice[0]}")
+    return VideoScores(ids, scores[order], labels[order])

@@ -109,7 +109,12 @@ class StageCheckpoints:
 
 
 def load_trained(
-    config: ConfigDict, folder: Workdir, checkpoint: str | None, stage: str | None
+    config: ConfigDict,
+    folder: Workdir,
+    checkpoint: str | None,
+    stage: str | None,
+    *,
+    precision: str = "",
 ) -> tuple[RegionGraphClassifier, str]:
     """The network that a run has trained, to be evaluated or exported.
 
@@ -118,6 +123,7 @@ def load_trained(
         folder: its folder.
         checkpoint: a checkpoint's prefix, "best", or None for the newest.
         stage: whose; by default the last one that has any.
+        precision: what it computes in, as `config.model.precision`; as it was trained by default.
 
     Returns:
         The network and the checkpoint's prefix.
@@ -127,6 +133,9 @@ def load_trained(
     """
     folder.check_model(config)
     path, stage = folder.find_checkpoint(checkpoint, stage)
+    if precision:
+        config = config.copy_and_resolve_references()
+        config.model.precision = precision
     model = stages.build_model(config, stage, len(folder.dataset_info().labels))
     restore_model(model, path)
     return model, path

@@ -14,8 +14,8 @@ from ml_collections import ConfigDict
 
 from stgraph_tf.data import failures
 from stgraph_tf.data.dataset_info import DatasetInfo
-from stgraph_tf.evaluation import protocol, views
-from stgraph_tf.evaluation.pooling import ClipPool, VideoScores
+from stgraph_tf.evaluation import pooling, protocol, views
+from stgraph_tf.evaluation.pooling import VideoScores
 from stgraph_tf.training import distribution, losses
 
 Model = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]
@@ -63,6 +63,7 @@ class Validation:
         self._multi_label = info.multi_label
         self._activation = views.ACTIVATIONS[config.train.loss]
         self._loss = losses.LOSSES[config.train.loss]
+        self._pooling = config.evaluation.pooling
         num_clips = config.train.validation_clips
         self._dataset = protocol.validation_dataset(
             config, info, self._shards, num_clips=num_clips, shard=tuple(worker)
@@ -116,7 +117,7 @@ class Validation:
         return score
 
     def _score_share(self, on_batch: Callable[[int], object]) -> "_Share":
-        pool = ClipPool(self._num_classes)
+        pool = pooling.ClipPool(self._num_classes, self._pooling)
         loss, num_clips = 0.0, 0
         for batch in self._dataset:
             scores, clip_losses = self._score({name: batch[name] for name in _CLIP})
@@ -128,13 +129,11 @@ class Validation:
         return _Share(pool.videos(), loss, num_clips)
 
     def _joined(self, shares: Sequence["_Share"]) -> tuple[VideoScores, float]:
-        pool = ClipPool(self._num_classes)
-        for share in shares:
-            pool.add(*share.videos)
         num_clips = sum(share.num_clips for share in shares)
         if not num_clips:
             raise ValueError(f"{', '.join(self._shards)}: there is no clip to evaluate")
-        return pool.videos(), sum(share.loss for share in shares) / num_clips
+        videos = pooling.join([share.videos for share in shares])
+        return videos, sum(share.loss for share in shares) / num_clips
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
