@@ -34,9 +34,9 @@ def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config.train.checkpoint_interval = 100
     config.train.validation_interval = 300
     config.stages.joint.steps = 900
-    config.stages.joint.learning_rate = 4e-3
+    config.stages.joint.learning_rate = 2e-3
     config.stages.joint.decay_steps = (700, 820)
-    config.stages.joint.warmup_steps = 30
+    config.stages.joint.warmup_steps = 60
 
     if variant != row:
         config.data.dir = "data/shapes_single"
