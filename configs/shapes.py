@@ -31,6 +31,8 @@ def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config.train.optimizer = "adamw"
     config.train.weight_decay = 0.01
     config.train.decay_rate = 0.3
+    # Now and then the similarity graph's gradient leaps, and without a bound a run falls back.
+    config.train.clip_norm = 0.3
     config.train.checkpoint_interval = 100
     config.train.validation_interval = 300
     config.stages.joint.steps = 900

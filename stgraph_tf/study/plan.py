@@ -36,9 +36,8 @@ class Schedule(NamedTuple):
 
 
 # The first part starts from random weights and is short: it stands for the pretraining of the
-# paper's backbone. The similarity graph's weights do not bear its rate: at 4e-3, a row fell back in
-# mid-training and ended below the baseline.
-FIRST_PART = Schedule(4e-3, warmup=30)
+# paper's backbone.
+FIRST_PART = Schedule(2e-3, warmup=30)
 GRAPH = Schedule(2e-3)
 JOINT = Schedule(2e-3, (0.7, 0.9))
 

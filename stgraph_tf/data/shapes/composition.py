@@ -24,7 +24,7 @@ _FEW_ACTORS, _FEW_ACTOR_ODDS = (2, 3), (0.5, 0.5)
 CLEARANCE = 2.5
 # No centre comes closer to the border than its reach and this: room for outlines and camera shake.
 _MARGIN = 3.0
-_SHAKE = 1.2
+_SHAKE = 0.4
 
 # How many places are tried for a group, how often a group is written anew before the scene is, and
 # how often the scene.
@@ -73,7 +73,7 @@ def compose(rng: np.random.Generator, num_frames: int, *, single: bool = False) 
                 Performance(performance.label, cast, performance.start, performance.stop)
             )
         actors += group.actors
-    return Scene(actors, performances, _camera_shake(rng, num_frames), rng.uniform(-0.6, 0.6, 2))
+    return Scene(actors, performances, _camera_shake(rng, num_frames), rng.uniform(-0.2, 0.2, 2))
 
 
 def _choose(rng: np.random.Generator, count: int) -> list[Action]:
@@ -153,6 +153,6 @@ def _camera_shake(rng: np.random.Generator, num_frames: int) -> np.ndarray:
     shake = np.zeros((num_frames, 2))
     state = np.zeros(2)
     for frame in range(num_frames):
-        state = 0.6 * state + rng.normal(0, 0.5, 2)
+        state = 0.6 * state + rng.normal(0, 0.15, 2)
         shake[frame] = np.clip(state, -_SHAKE, _SHAKE)
     return shake
