@@ -125,6 +125,17 @@ class SimilarityGraphTest(parameterized.TestCase):
         # In bfloat16 the sum of 800 weights near 1/800 would be off by percents.
         np.testing.assert_allclose(tf.reduce_sum(graph, axis=-1), np.ones([1, 800]), atol=1e-5)
 
+    def test_affinities_are_float32_under_mixed_precision(self):
+        random = np.random.default_rng(2)
+        # Nodes that bfloat16 holds exactly, and affinities of tens.
+        nodes = random.integers(-8, 9, size=[1, 12, 16]).astype(np.float32)
+        valid = np.ones([1, 12], bool)
+        layer = graphs.SimilarityGraph(dtype="mixed_bfloat16")
+        graph = layer(nodes, valid)
+        affinity = (nodes[0] @ layer.query.kernel.numpy()) @ (nodes[0] @ layer.key.kernel.numpy()).T
+        self.assertGreater(np.abs(affinity).max(), 20)
+        np.testing.assert_allclose(graph[0], self._reference(layer, nodes[0], valid[0]), atol=1e-5)
+
     def test_large_affinities_do_not_overflow(self):
         nodes = np.full([1, 4, 8], 1e4, np.float32)
         graph = graphs.SimilarityGraph()(nodes, np.array([[True, True, True, False]]))
