@@ -55,7 +55,9 @@ def _panel(result: AttributeResult, kinds: list[tuple[str, str]], highest: float
         _model(axes, result, name, kind, shift=0.1 * (place - (len(kinds) - 1) / 2))
         for place, (kind, name) in enumerate(kinds)
     ]
-    groups = zip(result.groups, result.counts, strict=True)
+    # Ranges are short of room side by side.
+    names = [name.replace(" to ", "\u2013") for name in result.groups]
+    groups = zip(names, result.counts, strict=True)
     plot = axes.svg(
         join(*drawn),
         description=_description(result),
