@@ -1,11 +1,5 @@
 """The picture of the error analysis: models side by side, one panel an attribute (Figure 5)."""
 
-import hashlib
-import html
-import io
-import itertools
-import json
-import re
 from collections.abc import Sequence
 
 import matplotlib
@@ -31,16 +25,6 @@ _QUIET = "#555555"
 # Models stand side by side, so that no error bar lies on another: the step between neighbours, as a
 # share of the panel's width, and the most that all steps may take of the distance of two groups.
 _STEP, _MAX_SPREAD = 0.04, 0.5
-# CSS pixels to an inch of the picture on a page: letters of 8 points are 13 pixels high.
-_PIXELS = 120
-
-# The first tag of a picture that matplotlib writes, behind its XML declaration and document type.
-_OPENING = re.compile(r"<svg\b[^>]*>")
-_TAG = re.compile(r"<[^>]*>")
-_REFERENCE = re.compile(r'\bid="|\bhref="#|\burl\(#')
-_STYLE = "stroke-linejoin:round;stroke-linecap:butt"
-# Pictures so far: a page may hold the same one twice.
-_SERIAL = itertools.count()
 
 
 def figure(results: Sequence[AttributeResult]) -> Figure:
@@ -91,35 +75,6 @@ def write_png(path: str, results: Sequence[AttributeResult]) -> None:
     drawn = figure(results)
     with files.atomic_writer(path, "wb") as file:
         drawn.savefig(file, format="png", dpi=_DPI)
-
-
-def svg(results: Sequence[AttributeResult]) -> str:
-    """The picture as an `<svg>` element, for use inside an HTML page.
-
-    It is as wide as what it stands in allows, up to its own size; letters are those of the page's
-    reader. Ids inside it are its own, so that a page may hold any number of pictures.
-
-    Raises:
-        ValueError: as `figure`.
-    """
-    drawn = figure(results)
-    buffer = io.StringIO()
-    origin = json.dumps([result.to_json() for result in results]) + str(next(_SERIAL))
-    prefix = "p" + hashlib.sha256(origin.encode()).hexdigest()[:8]
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": prefix}):
-        drawn.savefig(buffer, format="svg", metadata={"Date": None})
-    content = _OPENING.split(buffer.getvalue(), maxsplit=1)[1]
-    # The style sheet would hold for the whole page; it stands on the element itself instead.
-    content = re.sub(r"<(metadata|style)\b.*?</\1>\s*", "", content, flags=re.DOTALL)
-    content = _TAG.sub(lambda tag: _REFERENCE.sub(rf"\g<0>{prefix}-", tag[0]), content)
-    width, height = drawn.get_size_inches()
-    label = html.escape("mAP by " + ", ".join(result.title for result in results))
-    return (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="0 0 {72 * width:g} {72 * height:g}" role="img" aria-label="{label}" '
-        f'style="width:100%;max-width:{_PIXELS * width:.0f}px;height:auto;{_STYLE}">'
-        f"{content.strip()}"
-    )
 
 
 def _models(results: Sequence[AttributeResult]) -> list[str]:
