@@ -24,7 +24,7 @@ _CONFIGS = {
     "charades": (("r50", "r101", "tiny"), _NETWORKS + _JOINT_25_100),
     "something": (("r50", "r101", "tiny"), _NETWORKS),
     "kinetics": (("r50", "r101", "tiny"), ("i3d", "nl")),
-    "shapes": (("tiny", "single_tiny"), _NETWORKS),
+    "shapes": (("tiny",), _NETWORKS),
 }
 _CLASSES = {"charades": 157, "something": 174, "kinetics": 400, "shapes": 20}
 _ROWS = [
@@ -110,6 +110,14 @@ class ConfigsTest(parameterized.TestCase):
         )
         # The paper's 16 feature frames.
         self.assertEqual(data.num_frames // data.box_stride, 16)
+
+    @parameterized.parameters(*_NETWORKS)
+    def test_the_single_label_twin_of_shapes_differs_in_data_and_loss_alone(self, network):
+        rows = [_config("shapes", f"{prefix}tiny_{network}") for prefix in ("", "single_")]
+        settings.check(rows[1])
+        self.assertEqual(rows[1].train.loss, "softmax")
+        changed = {line.partition(" ")[0] for line in settings.differences(*rows)}
+        self.assertEqual(changed, {"name", "data.dir", "train.loss"})
 
     def test_kinetics_trains_batch_norm_as_the_authors_do(self):
         config = _config("kinetics", "r50_nl")
