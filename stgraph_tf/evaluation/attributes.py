@@ -9,13 +9,18 @@ Values are numbers; NaN stands for an empty cell, which belongs to no group.
 """
 
 import math
+import os
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 from stgraph_tf.data.sources import annotation_files
+
+# The attributes of a data set's classes, where its folder holds some.
+CLASS_FILE = "attributes_class.csv"
 
 _NUM_QUANTILES = 3
 # A column of so few different values counts them; one of more measures something.
@@ -83,6 +88,28 @@ CHARADES_BINS: dict[str, Bins] = {
     "Tool": _yes_no("Tool"),
     "#Actions": Bins("#Actions", (3, 6, 15)),
 }
+
+
+def of_data_set(
+    data_dir: str, path: str | None, label_names: Sequence[str]
+) -> dict[str, np.ndarray] | None:
+    """Reads the classes' attributes of a data set: `CLASS_FILE` in its folder, or another file.
+
+    Args:
+        data_dir: the data set's folder.
+        path: the file; None for the one in the folder.
+        label_names: the data set's labels, `C`.
+
+    Returns:
+        As `read_class_attributes`; None when `path` is None and the folder has no such file.
+
+    Raises:
+        ValueError: as `read_class_attributes`.
+    """
+    beside = os.path.join(data_dir, CLASS_FILE)
+    if path is None and not tf.io.gfile.exists(beside):
+        return None
+    return read_class_attributes(path or beside, label_names)
 
 
 def read_class_attributes(path: str, label_names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -132,7 +132,8 @@ def analyse(
     for attribute, how in bins.items():
         unit = next((unit for unit, table, _ in tables if attribute in table), None)
         if unit == "classes":
-            result = _by_class(models, attribute, class_attributes[attribute], how, measure)
+            precisions = {name: measure(v.labels, v.scores) for name, v in models.items()}
+            result = by_class(precisions, attribute, class_attributes[attribute], how)
         elif unit == "videos":
             values = video_attributes[attribute]
             rng = np.random.default_rng(seed)
@@ -208,13 +209,26 @@ def aligned(models: Mapping[str, ScoredVideos]) -> dict[str, ScoredVideos]:
     return result
 
 
-def _by_class(models, attribute, values, bins, measure: _Measure) -> AttributeResult:
-    precisions = {name: measure(v.labels, v.scores) for name, v in models.items()}
+def by_class(
+    precisions: Mapping[str, np.ndarray],
+    attribute: str,
+    values: np.ndarray,
+    bins: attributes.Bins,
+) -> AttributeResult:
+    """Mean average precision of the groups of classes that an attribute makes.
+
+    Args:
+        precisions: average precision of each class, float `[C]`, by the models' names; NaN for
+            classes that no video shows, which are in no group.
+        attribute: its name.
+        values: of the classes, float `[C]`; a class with NaN is in no group.
+        bins: how values make groups.
+    """
     counted = ~np.isnan(next(iter(precisions.values())))  # Which classes some video shows.
     groups = attributes.group(np.where(counted, values, np.nan), bins)
     figures = {
-        name: [_mean_and_error(values[groups.members == g]) for g in _filled(groups)]
-        for name, values in precisions.items()
+        name: [_mean_and_error(of_classes[groups.members == g]) for g in _filled(groups)]
+        for name, of_classes in precisions.items()
     }
     num_unknown = int(np.isnan(values[counted]).sum())
     return _result(attribute, bins, "classes", groups, figures, num_unknown)

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from ml_collections import ConfigDict
 
 from stgraph_tf import files, program
@@ -24,9 +23,6 @@ from stgraph_tf.evaluation.pooling import VideoScores
 from stgraph_tf.evaluation.score_files import ScoredVideos
 from stgraph_tf.training import checkpoints
 from stgraph_tf.training.workdir import Workdir
-
-# The attributes of classes, where the data set's folder holds some.
-ATTRIBUTES_FILE = "attributes_class.csv"
 
 
 def evaluate(
@@ -156,12 +152,9 @@ def _class_attributes(
     path: str | None, data_dir: str, labels: Sequence[str]
 ) -> dict[str, np.ndarray] | None:
     """The attributes that were given, or those that the data set has; None without any."""
-    if path is None:
-        path = os.path.join(data_dir, ATTRIBUTES_FILE)
-        if not tf.io.gfile.exists(path):
-            return None
-    values = attributes.read_class_attributes(path, labels)
-    if not values.keys() & set(error_analysis.FIGURE_5):
+    values = attributes.of_data_set(data_dir, path, labels)
+    if values is not None and not values.keys() & set(error_analysis.FIGURE_5):
+        path = path or os.path.join(data_dir, attributes.CLASS_FILE)
         wanted = ", ".join(error_analysis.FIGURE_5)
         raise ValueError(
             f"{path}: expected a column of {wanted}, received {', '.join(values) or 'none'}"

@@ -5,7 +5,6 @@ being its mean over the seeds. What a group gains is paired by seed, so that its
 tells how far other seeds would differ.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -105,31 +104,13 @@ def _compare(
     precisions: Mapping[str, np.ndarray],
     seeds: tuple[int, ...],
 ) -> Comparison:
-    shown = ~np.isnan(precisions[REFERENCE][0])  # Classes that some video shows.
-    groups = attributes.group(np.where(shown, values, np.nan), bins)
-    members = [groups.members == place for place in range(len(groups.names))]
-    filled = [place for place, of_group in enumerate(members) if of_group.any()]
-    means, errors = {}, {}
-    for row, of_seeds in precisions.items():
-        title, of_classes = ROWS[row].title, of_seeds.mean(axis=0)
-        in_groups = [of_classes[members[place]] for place in filled]
-        means[title] = tuple(float(np.mean(group)) for group in in_groups)
-        errors[title] = tuple(float(np.std(group)) / math.sqrt(len(group)) for group in in_groups)
+    means = {ROWS[row].title: of_seeds.mean(axis=0) for row, of_seeds in precisions.items()}
+    result = error_analysis.by_class(means, name, values, bins)
     difference = 100 * (precisions[COMPARED] - precisions[REFERENCE])
-    gains = [
-        measured.spread(difference[:, members[place]].mean(axis=1).tolist()) for place in filled
-    ]
-    result = AttributeResult(
-        attribute=name,
-        title=bins.title,
-        unit="classes",
-        groups=tuple(groups.names[place] for place in filled),
-        counts=tuple(int(members[place].sum()) for place in filled),
-        mean_ap=means,
-        standard_error=errors,
-        empty_groups=tuple(
-            group for place, group in enumerate(groups.names) if place not in filled
-        ),
-        num_unknown=int(np.isnan(values[shown]).sum()),
-    )
+    # Classes that no video shows are in no group.
+    groups = attributes.group(np.where(np.isnan(difference[0]), np.nan, values), bins)
+    gains = []
+    for group in result.groups:
+        of_group = difference[:, groups.members == groups.names.index(group)]
+        gains.append(measured.spread(of_group.mean(axis=1).tolist()))
     return Comparison(result, tuple(gains), seeds)

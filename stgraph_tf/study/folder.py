@@ -12,8 +12,6 @@ error_analysis.*      mAP by the classes' attributes (Figure 5)
 import os
 from collections.abc import Sequence
 
-import numpy as np
-
 from stgraph_tf import files, program
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.evaluation import attribute_plot, attributes
@@ -33,7 +31,7 @@ class StudyFolder:
         budget: steps of each row.
         command: that was typed.
         jobs: runs side by side.
-        attributes: the CSV file of the classes' attributes; `DATA/attributes_class.csv` if None.
+        attributes_file: the CSV file of the classes' attributes; that in `data` if None.
 
     Raises:
         ValueError: there is no such data set or file, or the study was begun with other data.
@@ -47,15 +45,16 @@ class StudyFolder:
         budget: Budget,
         command: str,
         jobs: int,
-        attributes: str | None = None,
+        attributes_file: str | None = None,
     ):
         self._path = path
         self._runs = runs
         self._budget = budget
         self._command = command
         self._jobs = jobs
-        self._attributes = _read_attributes(data, attributes)
-        self._check_data(data)
+        info = DatasetInfo.load(data)
+        self._attributes = attributes.of_data_set(data, attributes_file, info.labels) or {}
+        self._check_data(data, info)
 
     def write_tables(self) -> str:
         """Writes `results.json` and `results.md`, of what is complete; returns the latter.
@@ -94,8 +93,7 @@ class StudyFolder:
             "steps": self._budget._asdict(),
         }
 
-    def _check_data(self, data: str) -> None:
-        info = DatasetInfo.load(data)
+    def _check_data(self, data: str, info: DatasetInfo) -> None:
         now = {
             "labels": list(info.labels),
             "made_by": {
@@ -111,11 +109,3 @@ class StudyFolder:
                 f"{self._path} was begun with other data than {data} holds now; "
                 "give another --output"
             )
-
-
-def _read_attributes(data: str, path: str | None) -> dict[str, np.ndarray]:
-    """The classes' attributes; none when there is no file and none was asked for."""
-    beside = os.path.join(data, "attributes_class.csv")
-    if path is None and not os.path.exists(beside):
-        return {}
-    return attributes.read_class_attributes(path or beside, DatasetInfo.load(data).labels)

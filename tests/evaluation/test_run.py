@@ -10,7 +10,7 @@ from absl.testing import absltest
 
 from stgraph_tf import files
 from stgraph_tf.data import schema, transforms
-from stgraph_tf.evaluation import run, score_files
+from stgraph_tf.evaluation import attributes, run, score_files
 from stgraph_tf.modeling import build_model
 from stgraph_tf.training.workdir import Workdir
 from tests import small_dataset
@@ -91,7 +91,7 @@ class RunTest(absltest.TestCase):
         self.assertIn("top-1", run.table(measures))
 
     def test_report_tells_what_was_measured(self):
-        path = os.path.join(self.data, run.ATTRIBUTES_FILE)
+        path = os.path.join(self.data, attributes.CLASS_FILE)
         rows = [f"{label},{index % 2}" for index, label in enumerate(self.info.labels)]
         with open(path, "w") as file:
             file.write("\n".join(["class,Seq", *rows]))

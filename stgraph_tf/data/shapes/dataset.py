@@ -24,6 +24,8 @@ from stgraph_tf.data.shapes import attributes
 from stgraph_tf.data.shapes.actions import LABELS
 from stgraph_tf.data.shapes.film import SPLITS, Film, FilmSettings, make_film
 
+_ATTRIBUTES_FILE = "attributes_class.csv"
+
 
 def write_dataset(
     output: str, settings: FilmSettings, num_videos: dict[str, int], num_workers: int | None = None
@@ -44,7 +46,7 @@ def write_dataset(
         tf.errors.OpError: when the folder cannot be written.
     """
     _check(num_videos, num_workers)
-    for name in ("labels.txt", "attributes_class.csv"):
+    for name in ("labels.txt", _ATTRIBUTES_FILE):
         files.remove(os.path.join(output, name))
     for split in SPLITS:
         for path in _annotation_paths(output, split):
@@ -56,7 +58,7 @@ def write_dataset(
             shown = _write_split(output, settings, split, count, num_workers)
             if split == "train":
                 num_samples = shown
-    with files.atomic_writer(os.path.join(output, "attributes_class.csv")) as file:
+    with files.atomic_writer(os.path.join(output, _ATTRIBUTES_FILE)) as file:
         file.write(attributes.class_attributes(num_samples))
     with files.atomic_writer(os.path.join(output, "labels.txt")) as file:
         file.write("".join(f"{label}\n" for label in LABELS))
