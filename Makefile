@@ -28,18 +28,23 @@ $(READY): requirements.lock setup.cfg
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
+# Shards of the films in the folder $(1); those that are whole are left as they are.
+define write_shards
+@for split in train validation; do \
+	$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(1)/films \
+		--annotations $(1)/films/$$split.jsonl --labels $(1)/films/labels.txt \
+		--boxes proposals:$(1)/films/$${split}_proposals.jsonl \
+		--split $$split --output $(1)/shards --num_shards 4 --fps 8 --short_side 64 || exit 1; \
+done
+endef
+
 demo: $(READY)
 	@rm -rf $(RUN)
 	@echo "== 1/6 render films of moving shapes"
 	@$(BIN)/python tools/make_shapes.py --output $(RUN)/films --train_videos 2000 \
 		--val_videos 300 --num_frames 16 --seed 0
 	@echo "== 2/6 write shards"
-	@for split in train validation; do \
-		$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(RUN)/films \
-			--annotations $(RUN)/films/$$split.jsonl --labels $(RUN)/films/labels.txt \
-			--boxes proposals:$(RUN)/films/$${split}_proposals.jsonl \
-			--split $$split --output $(RUN)/shards --num_shards 4 --fps 8 --short_side 64 || exit 1; \
-	done
+	$(call write_shards,$(RUN))
 	@echo "== 3/6 train"
 	@$(BIN)/python tools/train.py $(DEMO_FLAGS)
 	@echo "== 4/6 evaluate"
@@ -56,13 +61,7 @@ demo: $(READY)
 study: $(READY)
 	@[ -f $(STUDY)/films/labels.txt ] || $(BIN)/python tools/make_shapes.py --output $(STUDY)/films \
 		--train_videos 2000 --val_videos 500 --num_frames 16 --seed 0
-	@for split in train validation; do \
-		ls $(STUDY)/shards/$$split-* > /dev/null 2>&1 || \
-		$(BIN)/python tools/prepare_dataset.py --source manifest --videos $(STUDY)/films \
-			--annotations $(STUDY)/films/$$split.jsonl --labels $(STUDY)/films/labels.txt \
-			--boxes proposals:$(STUDY)/films/$${split}_proposals.jsonl \
-			--split $$split --output $(STUDY)/shards --num_shards 4 --fps 8 --short_side 64 || exit 1; \
-	done
+	$(call write_shards,$(STUDY))
 	@$(BIN)/python tools/study.py --config configs/shapes.py --data $(STUDY)/shards \
 		--attributes $(STUDY)/films/attributes_class.csv --output $(STUDY)/rows
 
