@@ -115,7 +115,10 @@ class Training:
 
     def _wait(self, condition, what: str) -> None:
         deadline = time.monotonic() + _DEADLINE
-        while self.running and time.monotonic() < deadline:
+        going_on = True
+        while going_on:
+            # Asked first: what the process wrote last is there when it has ended.
+            going_on = self.running and time.monotonic() < deadline
             if condition():
                 return
             time.sleep(0.001)
