@@ -5,8 +5,9 @@ scores stand for.
 """
 
 import dataclasses
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
@@ -53,8 +54,8 @@ class ClipSpec:
     rpn: str = ""
 
 
-def write(directory: str, labels: Sequence[str], clip: ClipSpec) -> tuple[str, str]:
-    """Writes both files into `directory`; returns their paths, labels first.
+def texts(labels: Sequence[str], clip: ClipSpec) -> dict[str, str]:
+    """Both files' names and contents, labels first.
 
     Raises:
         ValueError: a label is empty or has a line break, and would not fit on its line.
@@ -62,11 +63,44 @@ def write(directory: str, labels: Sequence[str], clip: ClipSpec) -> tuple[str, s
     for label in labels:
         if not label or "\n" in label:
             raise ValueError(f"the label {label!r} does not fit on a line of {LABELS_FILE}")
-    labels_path = os.path.join(directory, LABELS_FILE)
-    with files.atomic_writer(labels_path) as file:
-        file.write("".join(f"{label}\n" for label in labels))
-    clip_path = os.path.join(directory, CLIP_FILE)
-    files.write_json(clip_path, {"format_version": FORMAT_VERSION, **dataclasses.asdict(clip)})
+    values = {"format_version": FORMAT_VERSION, **dataclasses.asdict(clip)}
+    return {
+        LABELS_FILE: "".join(f"{label}\n" for label in labels),
+        CLIP_FILE: json.dumps(values, indent=2, ensure_ascii=False) + "\n",
+    }
+
+
+def parse(contents: Mapping[str, str], where: str) -> tuple[tuple[str, ...], ClipSpec]:
+    """Labels and clips' description from both files' contents, by name.
+
+    Args:
+        contents: as `texts` gives them.
+        where: what they are from, for messages: a folder, a server.
+
+    Raises:
+        ValueError: a content is not what it should be; its file is named.
+    """
+    path = os.path.join(where, CLIP_FILE)
+    try:
+        value = json.loads(contents[CLIP_FILE])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path} is not JSON: {error}") from error
+    labels = contents[LABELS_FILE].removesuffix("\n").split("\n")
+    return tuple(labels), _clip_spec(value, path)
+
+
+def write(directory: str, labels: Sequence[str], clip: ClipSpec) -> tuple[str, str]:
+    """Writes both files into `directory`; returns their paths, labels first.
+
+    Raises:
+        ValueError: as `texts`.
+    """
+    paths = []
+    for name, text in texts(labels, clip).items():
+        paths.append(os.path.join(directory, name))
+        with files.atomic_writer(paths[-1]) as file:
+            file.write(text)
+    labels_path, clip_path = paths
     return labels_path, clip_path
 
 
@@ -79,16 +113,17 @@ def read(saved_model: str) -> tuple[tuple[str, ...], ClipSpec]:
     Raises:
         ValueError: a file is missing or is not what it should be; it is named.
     """
-    labels_path = os.path.join(saved_model, FOLDER, LABELS_FILE)
-    clip_path = os.path.join(saved_model, FOLDER, CLIP_FILE)
-    for path in (labels_path, clip_path):
+    folder = os.path.join(saved_model, FOLDER)
+    contents = {}
+    for name in (LABELS_FILE, CLIP_FILE):
+        path = os.path.join(folder, name)
         if not tf.io.gfile.exists(path):
             raise ValueError(
                 f"{saved_model} was not made by export/export_saved_model.py: it has no {path}"
             )
-    with tf.io.gfile.GFile(labels_path, "rb") as file:
-        labels = file.read().decode().removesuffix("\n").split("\n")
-    return tuple(labels), _clip_spec(files.read_json(clip_path), clip_path)
+        with tf.io.gfile.GFile(path, "rb") as file:
+            contents[name] = file.read().decode()
+    return parse(contents, folder)
 
 
 def _clip_spec(value: object, path: str) -> ClipSpec:

@@ -15,7 +15,7 @@ from stgraph_tf import files, program
 from stgraph_tf.data import dataset_info
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.proposals.detector import Detector, open_detector
-from stgraph_tf.serving import assets, signatures, verification, versions
+from stgraph_tf.serving import assets, describe, signatures, verification, versions
 from stgraph_tf.training import checkpoints
 from stgraph_tf.training.inputs import check_box_stride
 from stgraph_tf.training.workdir import Workdir
@@ -161,6 +161,8 @@ def save(
         short_side=clip.short_side,
         detector=detector,
     )
+    functions = served.concrete_functions()
+    functions[describe.SIGNATURE] = describe.concrete_function(labels, clip)
     module = tf.Module()
     # The variables alone: whoever loads them needs no Keras. Dropout's random state is left out.
     module.weights = [weight.value for weight in model.weights]
@@ -170,7 +172,7 @@ def save(
         module.labels = tf.saved_model.Asset(labels_path)
         module.clip = tf.saved_model.Asset(clip_path)
         with _warnings_only():
-            tf.saved_model.save(module, path, signatures=served.concrete_functions())
+            tf.saved_model.save(module, path, signatures=functions)
 
 
 def _verification_clips(
