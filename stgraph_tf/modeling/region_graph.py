@@ -193,12 +193,30 @@ class RegionGraphClassifier(keras.Model):
         Returns:
             float32 logits `[B, num_classes]`.
         """
+        logits, _ = self.explain_features(features, boxes, mask, training=training, seeds=seeds)
+        return logits
+
+    def explain_features(
+        self,
+        features: tf.Tensor,
+        boxes: tf.Tensor | None = None,
+        mask: tf.Tensor | None = None,
+        training: bool | None = None,
+        seeds: tf.Tensor | None = None,
+    ) -> tuple[tf.Tensor, RegionGraphs]:
+        """As `classify_features`, with the graphs that the logits come from.
+
+        Returns:
+            The logits `[B, num_classes]`, and the edges.
+        """
         pooled = tf.reduce_mean(tf.cast(features, tf.float32), axis=[1, 2, 3])
+        edges = RegionGraphs(None, None, None)
         if self.uses_boxes:
             nodes = self.roi_align(features, boxes)
-            updated = self._reason(nodes, mask, self._edges(nodes, boxes, mask))
+            edges = self._edges(nodes, boxes, mask)
+            updated = self._reason(nodes, mask, edges)
             pooled = tf.concat([pooled, _masked_mean(updated, mask)], axis=-1)
-        return self.classifier(self.dropout(pooled, seeds=seeds, training=training))
+        return self.classifier(self.dropout(pooled, seeds=seeds, training=training)), edges
 
     def region_graphs(self, inputs: dict[str, tf.Tensor]) -> RegionGraphs:
         """The graphs of a batch, for pictures and explanations (Figures 3 and 4)."""

@@ -238,6 +238,18 @@ class KerasTest(parameterized.TestCase):
         self.assertEqual(edges.front.shape, [2, 3, 5, 5])
         self.assertIsNone(_model("similarity").region_graphs(inputs).front)
 
+    def test_logits_and_the_graphs_that_they_come_from(self):
+        model = _model()
+        _awaken(model)
+        inputs = _inputs()
+        features = model.extract_features(inputs["frames"])
+        logits, edges = model.explain_features(features, inputs["boxes"], inputs["mask"])
+        np.testing.assert_allclose(logits, model(inputs), atol=1e-5)
+        for found, expected in zip(edges, model.region_graphs(inputs), strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+        _, edges = _model("none").explain_features(features)
+        self.assertEqual(edges, (None, None, None))
+
 
 if __name__ == "__main__":
     absltest.main()
