@@ -133,8 +133,22 @@ def evaluation_transform(
             return resize_short_side(decode_jpeg(jpeg), short_side)
 
     frames = tf.map_fn(decode, jpegs, fn_output_signature=tf.TensorSpec([None, None, 3], tf.uint8))
-    boxes, mask = _cut(clips["boxes"], clips["mask"])
-    return _with_pixels(clips, frames, *best_boxes(boxes, mask, num_boxes))
+    return _with_pixels(clips, frames, *whole_frame_boxes(clips, num_boxes=num_boxes))
+
+
+def whole_frame_boxes(
+    clips: dict[str, tf.Tensor], *, num_boxes: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The boxes of `evaluation_transform`: cut at the frame, the `K` best of each.
+
+    Args:
+        clips: with `boxes` float32 `[..., k, 4]` and `mask` bool `[..., k]`.
+        num_boxes: `K`.
+
+    Returns:
+        Boxes `[..., K, 4]` and their mask `[..., K]`.
+    """
+    return best_boxes(*_cut(clips["boxes"], clips["mask"]), num_boxes)
 
 
 def decode_jpeg(jpeg: tf.Tensor) -> tf.Tensor:

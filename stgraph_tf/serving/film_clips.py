@@ -25,11 +25,29 @@ _LISTED_IDS = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class FilmRecord:
+    """A film as the data set would store it.
+
+    Attributes:
+        path: of the film.
+        serialized: its `tf.train.SequenceExample`, see `stgraph_tf.data.schema`.
+        num_stored: frames that it has at the model's rate.
+        num_boxes: boxes on them.
+    """
+
+    path: str
+    serialized: bytes
+    num_stored: int
+    num_boxes: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class FilmClips:
     """The clips of a film that differ from each other.
 
     Attributes:
-        frames: uint8 `[U, H, W, 3]`, every frame that some clip shows, once.
+        frames: every frame that some clip shows, once: uint8 `[U, H, W, 3]`, or `U` JPEG images as
+            the film's record has them.
         frame_indices: int `[V, T]`, which of them make up each clip.
         boxes: float32 `[V, T', K, 4]`; padded boxes are zeros.
         num_boxes: int `[V]`, boxes of each clip that are not padding.
@@ -53,7 +71,18 @@ def read(
     fps: float | None = None,
     detector: DetectorSpec | None = None,
 ) -> FilmClips:
-    """Decodes a film and cuts it into clips.
+    """Decodes a film and cuts it into clips of raw frames: `record`, then `cut`."""
+    return cut(record(path, clip, boxes, fps, detector), clip)
+
+
+def record(
+    path: str,
+    clip: ClipSpec,
+    boxes: json_lines.Line | None = None,
+    fps: float | None = None,
+    detector: DetectorSpec | None = None,
+) -> FilmRecord:
+    """Decodes a film, and stores it as the model's data set is stored.
 
     Args:
         path: a film, or a folder of JPEG or PNG frames.
@@ -68,28 +97,47 @@ def read(
     entry = Entry(id=film_id(path), path=path, fps=fps, labels=(), segments=(), where=path)
     task = records.Task(entry, labels=(), segments=(), boxes=boxes)
     settings = records.Settings(clip.frame_rate, clip.stored_short_side, detector=detector)
-    record, counts = records.make_record(task, settings)
+    serialized, counts = records.make_record(task, settings)
+    return FilmRecord(path, serialized, counts.num_frames, counts.num_boxes)
+
+
+def cut(film: FilmRecord, clip: ClipSpec, *, decode: bool = True) -> FilmClips:
+    """Cuts a film into clips.
+
+    Args:
+        film: the stored film.
+        clip: how the model wants its clips.
+        decode: whether frames are decoded and scaled, or stay JPEG images.
+
+    Raises:
+        ValueError: a frame cannot be decoded; the film is named.
+    """
     chosen = clips.evaluation_clips(
-        schema.parse(record),
+        schema.parse(film.serialized),
         num_frames=clip.num_frames,
         box_stride=clip.box_stride,
         num_clips=clip.num_clips,
     )
-    try:
-        cut = transforms.evaluation_transform(
-            chosen, short_side=clip.short_side, num_boxes=clip.num_boxes
-        )
-    except tf.errors.InvalidArgumentError as error:
-        # JPEG files of a folder stay as they are, and other readers take more than TensorFlow's.
-        raise ValueError(f"{path} has a JPEG that TensorFlow cannot decode") from error
+    if decode:
+        try:
+            chosen = transforms.evaluation_transform(
+                chosen, short_side=clip.short_side, num_boxes=clip.num_boxes
+            )
+        except tf.errors.InvalidArgumentError as error:
+            # JPEG files of a folder stay as they are, and other readers take more than TensorFlow's
+            raise ValueError(f"{film.path} has a JPEG that TensorFlow cannot decode") from error
+        frames, boxes, mask = (chosen[name] for name in ("frames", "boxes", "mask"))
+    else:
+        frames = chosen["jpegs"]
+        boxes, mask = transforms.whole_frame_boxes(chosen, num_boxes=clip.num_boxes)
     # Clips of a short film are all the same, and their scores need no more than one look.
-    frame_indices, distinct = np.unique(cut["frame_indices"], axis=0, return_index=True)
+    frame_indices, distinct = np.unique(chosen["frame_indices"], axis=0, return_index=True)
     return FilmClips(
-        frames=cut["frames"].numpy(),
+        frames=frames.numpy(),
         frame_indices=frame_indices,
-        boxes=cut["boxes"].numpy()[distinct],
-        num_boxes=cut["mask"].numpy()[distinct].sum(axis=(1, 2)),
-        num_stored=counts.num_frames,
+        boxes=boxes.numpy()[distinct],
+        num_boxes=mask.numpy()[distinct].sum(axis=(1, 2)),
+        num_stored=film.num_stored,
     )
 
 
@@ -111,36 +159,53 @@ def find_detector(spec: str, num_boxes: int) -> DetectorSpec | None:
     return DetectorSpec(spec, frame_detector.digest(spec), num_boxes)
 
 
-def find_boxes(spec: str, film: str) -> json_lines.Line | None:
-    """The line that holds a film's boxes.
+class FilmBoxes:
+    """The lines that hold the boxes of films.
 
     Args:
         spec: `none`, a kind of boxes in files that `annotations.parse_spec` understands
             (`proposals:FILE`, ...), or just the `FILE` of proposals.
-        film: the film's path; of a file's several lines, the one with its `film_id` counts.
-
-    Returns:
-        The line; None for `none`.
 
     Raises:
-        ValueError: the file is missing or holds no boxes, or has no line for the film.
+        ValueError: the file is missing or holds no boxes.
     """
-    is_kind = spec == "none" or annotations.is_file_kind(spec)
-    parsed = annotations.parse_spec(spec if is_kind else f"proposals:{spec}")
-    if not parsed.paths:
-        return None
-    lines = annotations.index_boxes(parsed, _cache_folder()).lines
-    path = parsed.paths[0]
-    if not lines:
-        raise ValueError(f"{path} is empty; expected a line of boxes for {film}")
-    if len(lines) == 1:
-        return next(iter(lines.values()))
-    wanted = film_id(film)
-    if wanted not in lines:
-        known = ", ".join(map(repr, list(lines)[:_LISTED_IDS]))
-        rest = f" and {len(lines) - _LISTED_IDS} others" if len(lines) > _LISTED_IDS else ""
-        raise ValueError(f"{path} has no line with id {wanted!r}, for {film}; it has {known}{rest}")
-    return lines[wanted]
+
+    def __init__(self, spec: str):
+        is_kind = spec == "none" or annotations.is_file_kind(spec)
+        parsed = annotations.parse_spec(spec if is_kind else f"proposals:{spec}")
+        self._path = parsed.paths[0] if parsed.paths else None
+        self._lines = annotations.index_boxes(parsed, _cache_folder()).lines if self._path else {}
+        if self._path and not self._lines:
+            raise ValueError(f"{self._path} is empty; expected lines of boxes")
+
+    def line(self, film: str, *, by_id: bool = False) -> json_lines.Line | None:
+        """The line of one film; None if there are to be no boxes.
+
+        Args:
+            film: its path; the line with its `film_id` counts.
+            by_id: whether that must be so also where there is only one line.
+
+        Raises:
+            ValueError: there is no such line.
+        """
+        if self._path is None:
+            return None
+        if len(self._lines) == 1 and not by_id:
+            return next(iter(self._lines.values()))
+        wanted = film_id(film)
+        if wanted not in self._lines:
+            known = ", ".join(map(repr, list(self._lines)[:_LISTED_IDS]))
+            others = len(self._lines) - _LISTED_IDS
+            rest = f" and {others} others" if others > 0 else ""
+            raise ValueError(
+                f"{self._path} has no line with id {wanted!r}, for {film}; it has {known}{rest}"
+            )
+        return self._lines[wanted]
+
+
+def find_boxes(spec: str, film: str) -> json_lines.Line | None:
+    """The line that holds the boxes of the only film: `FilmBoxes(spec).line(film)`."""
+    return FilmBoxes(spec).line(film)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from PIL import Image
 
 from stgraph_tf import config as settings
 from stgraph_tf.data import boxes as box_files
-from stgraph_tf.data import pipeline, records, shards
+from stgraph_tf.data import pipeline, records, shards, transforms
 from stgraph_tf.data.sources import Entry
 from stgraph_tf.evaluation import views
 from stgraph_tf.modeling import build_model
@@ -111,6 +111,20 @@ class FilmClipsTest(FilmTestCase):
             self.assertEqual(film.num_boxes[index], tf.math.count_nonzero(clip["mask"]))
         self.assertGreater(film.num_boxes.sum(), 0)
 
+    def test_frames_that_stay_compressed_are_those_of_the_clips(self):
+        write_film(self.film, seconds=2)
+        line = film_clips.find_boxes(self.boxes, self.film)
+        record = film_clips.record(self.film, CLIP, line)
+        self.assertEqual((record.num_stored, record.num_boxes), (12, 7))
+        decoded = film_clips.cut(record, CLIP)
+        compressed = film_clips.cut(record, CLIP, decode=False)
+        for name in ("frame_indices", "boxes", "num_boxes"):
+            np.testing.assert_array_equal(getattr(compressed, name), getattr(decoded, name))
+        self.assertLen(compressed.frames, len(decoded.frames))
+        for jpeg, pixels in zip(compressed.frames, decoded.frames, strict=True):
+            frame = transforms.resize_short_side(transforms.decode_jpeg(jpeg), CLIP.short_side)
+            np.testing.assert_array_equal(frame, pixels)
+
     def test_frames_and_boxes_stand_where_the_film_has_them(self):
         write_film(self.film, seconds=2)
         film = film_clips.read(self.film, CLIP, film_clips.find_boxes(self.boxes, self.film))
@@ -163,6 +177,14 @@ class FindBoxesTest(FilmTestCase):
             file.write(BOXES.splitlines()[0])
         line = film_clips.find_boxes(self.boxes, self.film)
         self.assertLen(box_files.read_proposals(line, "film").boxes, 1)
+
+    def test_the_only_line_is_another_films_where_ids_count(self):
+        with open(self.boxes, "w") as file:
+            file.write(BOXES.splitlines()[0])
+        boxes = film_clips.FilmBoxes(self.boxes)
+        self.assertEqual(boxes.line("other.mp4", by_id=True).number, 1)
+        with self.assertRaisesRegex(ValueError, "no line with id 'film', for .*it has 'other'$"):
+            boxes.line(self.film, by_id=True)
 
     def test_none(self):
         self.assertIsNone(film_clips.find_boxes("none", self.film))
