@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from stgraph_tf import files
+from stgraph_tf.evaluation.pooling import POOLINGS
 
 FOLDER = "assets"
 LABELS_FILE = "labels.txt"
@@ -35,9 +36,12 @@ class ClipSpec:
         num_frames: T, frames of a clip.
         box_stride: T / T'; feature frame i takes the boxes of frame `i * box_stride`.
         num_boxes: K, the most boxes that the model was trained with on a feature frame.
-        num_clips: clips of a film, evenly spaced; their scores are max-pooled.
+        num_clips: clips of a film, evenly spaced.
         rpn: the name of the Region Proposal Network inside, for signatures without boxes; empty if
             there is none.
+        pooling: of the clips' scores to the film's, `max` or `mean`.
+        max_clips: clips that a request may hold at most, if their frames are twice as wide as high;
+            of smaller ones more, see `limits`. Whole videos that a request may hold at most.
     """
 
     model: str
@@ -51,7 +55,10 @@ class ClipSpec:
     box_stride: int
     num_boxes: int
     num_clips: int
+    # What the first files of this version do not have:
     rpn: str = ""
+    pooling: str = "max"
+    max_clips: int = 8
 
 
 def texts(labels: Sequence[str], clip: ClipSpec) -> dict[str, str]:
@@ -131,8 +138,12 @@ def _clip_spec(value: object, path: str) -> ClipSpec:
     if version != FORMAT_VERSION:
         raise ValueError(f"{path}: expected format_version {FORMAT_VERSION}, received {version!r}")
     found = {f.name: value[f.name] for f in dataclasses.fields(ClipSpec) if f.name in value}
-    found.setdefault("rpn", "")  # not in the first files of this version
-    missing = [f.name for f in dataclasses.fields(ClipSpec) if found.get(f.name) is None]
+    required = [f.name for f in dataclasses.fields(ClipSpec) if f.default is dataclasses.MISSING]
+    missing = [name for name in required if found.get(name) is None]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
+    if found.get("pooling", "max") not in POOLINGS:
+        raise ValueError(
+            f"{path}: pooling must be one of {', '.join(POOLINGS)}, received {found['pooling']!r}"
+        )
     return ClipSpec(**found)

@@ -101,6 +101,7 @@ def clip_spec(
         num_boxes=config.data.num_boxes,
         num_clips=config.evaluation.num_clips,
         rpn=os.path.basename(rpn.rstrip("/")) if rpn else "",
+        pooling=config.evaluation.pooling,
     )
 
 
