@@ -4,7 +4,7 @@
         --boxes boxes.jsonl
 
 The film is cut into clips as in evaluation, at the frame rate that the model was trained with; the
-clips' scores are max-pooled. A model that was exported with `--rpn` finds the boxes itself.
+clips' scores are pooled as there. A model that was exported with `--rpn` finds the boxes itself.
 """
 
 import math
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> None:
 
     from stgraph_tf import files
     from stgraph_tf.serving import film_clips
-    from stgraph_tf.serving.predictor import Predictor, max_pool
+    from stgraph_tf.serving.predictor import Predictor
 
     if _FPS.value is None and tf.io.gfile.isdir(_VIDEO.value):
         raise ValueError(f"{_VIDEO.value} is a folder of frames: --fps must say how many a second")
@@ -66,7 +66,7 @@ def main(argv: Sequence[str]) -> None:
     else:
         clip_scores = program.progress(predictor.clip_scores(film), total=len(film), unit="clip")
         num_boxes = int(film.num_boxes.sum())
-    scores = max_pool(clip_scores)
+    scores = film.pool(clip_scores, predictor.clip.pooling)
     scored = time.monotonic()
 
     ranked = sorted(zip(predictor.labels, scores.tolist(), strict=True), key=lambda item: -item[1])
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> None:
     print(
         f"\nmodel   {predictor.path}\n"
         f"film    {_VIDEO.value}, {film.num_stored} frames at {clip.frame_rate:g} a second\n"
-        f"clips   {len(film)} of {clip.num_frames} frames, max-pooled\n"
+        f"clips   {len(film)} of {clip.num_frames} frames, pooled by {clip.pooling}\n"
         f"boxes   {num_boxes} on {num_feature_frames} feature frames"
         f"{', found by the model' if _BOXES.value is None else ''}\n"
         f"time    {loaded - started:.1f} s to load the model, {decoded - loaded:.1f} s to decode "

@@ -11,6 +11,14 @@ import numpy as np
 POOLINGS = ("max", "mean")
 
 
+def pool_clips(scores: np.ndarray | Sequence[np.ndarray], pooling: str) -> np.ndarray:
+    """The scores of a video, `[C]`, from those of its clips, `[V, C]`, by one of `POOLINGS`."""
+    if pooling == "max":
+        return np.max(scores, axis=0)
+    # Smallest first, so that it is the same sum in whatever order the clips came.
+    return np.mean(np.sort(scores, axis=0), axis=0, dtype=np.float64)
+
+
 class VideoScores(NamedTuple):
     """The videos of a split, in the order of their ids.
 
@@ -64,7 +72,7 @@ class ClipPool:
             clips = self._scores.setdefault(video_id, [])
             clips.append(np.array(clip_scores, np.float32))
             if self._pooling == "max":
-                clips[:] = [np.max(clips, axis=0)]
+                clips[:] = [pool_clips(clips, "max")]
 
     def videos(self) -> VideoScores:
         """The videos so far, in the order of their ids."""
@@ -72,16 +80,11 @@ class ClipPool:
         shape = (len(order), self._num_classes)
         return VideoScores(
             np.array(order, dtype=str),
-            np.array([self._pooled(name) for name in order], np.float32).reshape(shape),
+            np.array(
+                [pool_clips(self._scores[name], self._pooling) for name in order], np.float32
+            ).reshape(shape),
             np.array([self._labels[name] for name in order], np.float32).reshape(shape),
         )
-
-    def _pooled(self, video_id: str) -> np.ndarray:
-        clips = self._scores[video_id]
-        if self._pooling == "max":
-            return clips[0]
-        # Smallest first, so that it is the same sum in whatever order the clips came.
-        return np.mean(np.sort(clips, axis=0), axis=0, dtype=np.float64)
 
 
 def join(shares: Sequence[VideoScores]) -> VideoScores:

@@ -10,12 +10,14 @@ import dataclasses
 import functools
 import os
 import tempfile
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
 from stgraph_tf.data import clips, json_lines, records, schema, transforms
 from stgraph_tf.data.sources import Entry
+from stgraph_tf.evaluation.pooling import pool_clips
 from stgraph_tf.proposals import annotations, frame_detector
 from stgraph_tf.proposals.frame_detector import DetectorSpec
 from stgraph_tf.serving.assets import ClipSpec
@@ -51,6 +53,7 @@ class FilmClips:
         frame_indices: int `[V, T]`, which of them make up each clip.
         boxes: float32 `[V, T', K, 4]`; padded boxes are zeros.
         num_boxes: int `[V]`, boxes of each clip that are not padding.
+        repeats: int `[V]`, how many of the film's clips each of them stands for.
         num_stored: frames that the film has at the model's rate.
     """
 
@@ -58,10 +61,21 @@ class FilmClips:
     frame_indices: np.ndarray
     boxes: np.ndarray
     num_boxes: np.ndarray
+    repeats: np.ndarray
     num_stored: int
 
     def __len__(self) -> int:
         return len(self.frame_indices)
+
+    def pool(self, clip_scores: Iterable[np.ndarray], pooling: str) -> np.ndarray:
+        """The film's scores, float32 `[C]`, from those of its clips, as evaluation pools them.
+
+        Args:
+            clip_scores: `[C]` of each clip, in their order.
+            pooling: one of `stgraph_tf.evaluation.pooling.POOLINGS`.
+        """
+        every_clip = np.repeat(np.stack(list(clip_scores)), self.repeats, axis=0)
+        return np.float32(pool_clips(every_clip, pooling))
 
 
 def read(
@@ -131,12 +145,15 @@ def cut(film: FilmRecord, clip: ClipSpec, *, decode: bool = True) -> FilmClips:
         frames = chosen["jpegs"]
         boxes, mask = transforms.whole_frame_boxes(chosen, num_boxes=clip.num_boxes)
     # Clips of a short film are all the same, and their scores need no more than one look.
-    frame_indices, distinct = np.unique(chosen["frame_indices"], axis=0, return_index=True)
+    frame_indices, distinct, repeats = np.unique(
+        chosen["frame_indices"], axis=0, return_index=True, return_counts=True
+    )
     return FilmClips(
         frames=frames.numpy(),
         frame_indices=frame_indices,
         boxes=boxes.numpy()[distinct],
         num_boxes=mask.numpy()[distinct].sum(axis=(1, 2)),
+        repeats=repeats,
         num_stored=film.num_stored,
     )
 

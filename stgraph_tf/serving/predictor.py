@@ -1,6 +1,6 @@
 """An exported model in Python: films in, scores out. Needs nothing but the SavedModel."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -66,11 +66,6 @@ class Predictor:
         for indices in film.frame_indices:
             found = self._frames_only(frames=tf.constant(film.frames[indices][np.newaxis]))
             yield found["scores"].numpy()[0], found["boxes"].numpy()[0]
-
-
-def max_pool(clip_scores: Iterable[np.ndarray]) -> np.ndarray:
-    """The film's scores `[C]` from those of its clips, as evaluation pools them."""
-    return np.max(np.stack(list(clip_scores)), axis=0)
 
 
 def _load(path: str) -> tf.Module:

@@ -124,6 +124,7 @@ class DetectorInsideTest(parameterized.TestCase):
             frame_indices=np.arange(NUM_FRAMES)[np.newaxis],
             boxes=np.zeros([1, NUM_FRAMES // CLIP.box_stride, NUM_BOXES, 4], np.float32),
             num_boxes=np.zeros(1, int),
+            repeats=np.ones(1, int),
             num_stored=NUM_FRAMES,
         )
         ((scores, boxes),) = predictor.detected(film)

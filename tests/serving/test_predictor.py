@@ -18,7 +18,7 @@ from stgraph_tf.data.sources import Entry
 from stgraph_tf.evaluation import views
 from stgraph_tf.modeling import build_model
 from stgraph_tf.serving import assets, export, film_clips
-from stgraph_tf.serving.predictor import Predictor, max_pool
+from stgraph_tf.serving.predictor import Predictor
 from tests import untrained
 
 LABELS = ("push", "pull", "lift")
@@ -143,7 +143,17 @@ class FilmClipsTest(FilmTestCase):
         self.assertEqual(film.num_stored, 3)
         np.testing.assert_array_equal(film.frame_indices, [[0, 1, 2, 2]])
         np.testing.assert_array_equal(film.num_boxes, [0])
+        np.testing.assert_array_equal(film.repeats, [5])
         self.assertEqual(film.boxes.shape, (1, 2, 3, 4))
+
+    def test_clips_that_are_alike_count_in_the_mean_as_often_as_they_occur(self):
+        write_film(self.film, seconds=1)  # 6 stored frames, so that 5 clips begin at 0, 1 or 2.
+        film = film_clips.read(self.film, CLIP)
+        np.testing.assert_array_equal(film.frame_indices[:, 0], [0, 1, 2])
+        np.testing.assert_array_equal(film.repeats, [1, 2, 2])
+        clip_scores = np.float32([[0.0, 1.0], [0.5, 0.25], [0.25, 0.0]])
+        np.testing.assert_allclose(film.pool(clip_scores, "mean"), [0.3, 0.3])
+        np.testing.assert_allclose(film.pool(clip_scores, "max"), [0.5, 1.0])
 
     def test_a_folder_of_frames(self):
         folder = os.path.join(self.folder, "film.v2")
@@ -223,10 +233,14 @@ class PredictorTest(FilmTestCase):
         write_film(self.film, seconds=2)
         line = film_clips.find_boxes(self.boxes, self.film)
         film = film_clips.read(self.film, predictor.clip, line)
-        scores = max_pool(predictor.clip_scores(film))
+        clip_scores = list(predictor.clip_scores(film))
         batches = evaluation_batches(self.film, line, self.folder)
-        evaluated = views.score_videos(model, batches, views.ACTIVATIONS["sigmoid"])
-        np.testing.assert_allclose(scores, evaluated.scores[0], atol=1e-5)
+        for pooling in ("max", "mean"):
+            evaluated = views.score_videos(
+                model, batches, views.ACTIVATIONS["sigmoid"], pooling=pooling
+            )
+            scores = film.pool(clip_scores, pooling)
+            np.testing.assert_allclose(scores, evaluated.scores[0], atol=1e-5)
 
     def test_what_is_no_exported_model(self):
         saved = os.path.join(self.folder, "saved")

@@ -83,7 +83,7 @@ class PredictTest(absltest.TestCase):
                 "",
                 f"model   {saved}/3",
                 f"film    {self.film}, 12 frames at 6 a second",
-                "clips   3 of 4 frames, max-pooled",
+                "clips   3 of 4 frames, pooled by max",
                 "boxes   2 on 6 feature frames",
             ],
         )
