@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
@@ -33,6 +34,7 @@ def get_config(variant="good"):
 class RunTest(parameterized.TestCase):
     def setUp(self):
         super().setUp()
+        self.enter_context(mock.patch.dict(os.environ))
         self.folder = self.enter_context(tempfile.TemporaryDirectory())
         self.config = os.path.join(self.folder, "config.py")
         with open(self.config, "w") as file:
@@ -48,6 +50,14 @@ class RunTest(parameterized.TestCase):
             text=True,
             check=False,
         )
+
+    def test_tensorflows_fast_kernels_are_on_unless_the_user_says_otherwise(self):
+        body = "import os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+        for given, expected in ((None, "1"), ("0", "0")):
+            os.environ.pop("TF_ENABLE_ONEDNN_OPTS", None)
+            if given is not None:
+                os.environ["TF_ENABLE_ONEDNN_OPTS"] = given
+            self.assertEqual(self._run(body).stdout.strip(), expected)
 
     @parameterized.named_parameters(
         ("value", "raise ValueError('the film a.mp4\\n is empty')", "the film a.mp4 is empty"),
