@@ -20,20 +20,26 @@ class RequestError(OSError):
 
     Attributes:
         code: the status' name in gRPC, such as `UNAVAILABLE`.
+        passing: whether it may go well a little later: the server is starting, its queue is full,
+            or the connection broke.
     """
 
-    def __init__(self, code: str, message: str):
+    def __init__(self, code: str, message: str, *, passing: bool = False):
         super().__init__(message)
         self.code = code
+        self.passing = passing
 
 
 def answered(server: str, code: str, details: str) -> RequestError:
     """The error for a server's answer `code`, with its own words."""
     details = " ".join(details.split())
     if code == UNAVAILABLE:
-        return RequestError(code, f"the server {server} is not available: {details}")
-    if code == RESOURCE_EXHAUSTED and "larger than max" in details:  # So gRPC puts it.
-        return refused_size(server, details)
+        message = f"the server {server} is not available: {details}"
+        return RequestError(code, message, passing=True)
+    if code == RESOURCE_EXHAUSTED:
+        if "larger than max" in details:  # So gRPC puts it.
+            return refused_size(server, details)
+        return RequestError(code, f"the server {server} is too busy: {details}", passing=True)
     return RequestError(code, f"{server} answered {code}: {details}")
 
 

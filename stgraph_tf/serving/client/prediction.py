@@ -158,8 +158,9 @@ class Client:
 
         def first() -> Prediction:
             nonlocal unavailable
-            prediction, code = self._finish(pool, reader, pending.popleft(), watch)
-            unavailable = unavailable + 1 if code == errors.UNAVAILABLE else 0
+            prediction, failure = self._finish(pool, reader, pending.popleft(), watch)
+            gone = failure is not None and failure.code == errors.UNAVAILABLE
+            unavailable = unavailable + 1 if gone else 0
             return prediction
 
         try:
@@ -208,8 +209,8 @@ class Client:
 
     def _finish(
         self, pool: ThreadPoolExecutor, reader: FilmReader, job: "_Job", watch: "_Watch"
-    ) -> tuple[Prediction, str | None]:
-        """What came of a film, and the code of the request that failed, if one did."""
+    ) -> tuple[Prediction, RequestError | None]:
+        """What came of a film, and why a request failed, if one did."""
         try:
             replies = job.results(watch)
             prediction = Prediction(
@@ -226,7 +227,7 @@ class Client:
             if error.code == errors.NOT_FOUND and self._replaced(job.model):
                 again = self._submit(pool, reader, job.film, watch)
                 return self._finish(pool, reader, again, watch)
-            return Prediction(job.film.path, str(error)), error.code
+            return Prediction(job.film.path, str(error)), error
         except _FILM_ERRORS as error:
             return Prediction(job.film.path, str(error)), None
 

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from stgraph_tf.serving.client import errors
 from stgraph_tf.serving.client.errors import RequestError
 
 T = TypeVar("T")
@@ -20,8 +19,8 @@ T = TypeVar("T")
 class Retries:
     """How often and when to try again.
 
-    Only a server that is not available is tried again: it is starting, its queue is full, or the
-    connection broke. Scoring a clip twice does no harm.
+    Only what may go well a little later is tried again, see `RequestError.passing`. Scoring a clip
+    twice does no harm.
 
     Attributes:
         count: of retries, after the first try.
@@ -63,7 +62,7 @@ class Retries:
                 nominal = min(self.pause * 2**number, self.longest_pause)
                 pause = uniform(nominal / 2, nominal)
                 last = number == self.count or clock() + pause >= end
-                if error.code != errors.UNAVAILABLE or last:
+                if not error.passing or last:
                     raise
                 sleep(pause)
         raise AssertionError("the last attempt returns or raises")

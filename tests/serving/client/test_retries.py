@@ -2,6 +2,7 @@
 
 from absl.testing import absltest
 
+from stgraph_tf.serving.client import errors
 from stgraph_tf.serving.client.errors import RequestError
 from stgraph_tf.serving.client.retries import Retries
 
@@ -9,19 +10,20 @@ from stgraph_tf.serving.client.retries import Retries
 class World:
     """A clock that only sleeping and trying moves, and a server that fails some times first."""
 
-    def __init__(self, failures, code="UNAVAILABLE", seconds=0.0):
+    def __init__(self, failures, passing=True, seconds=0.0):
         self.now = 100.0
         self.pauses = []
         self.remaining = []
         self._failures = failures
-        self._code = code
+        self._passing = passing
         self._seconds = seconds
 
     def attempt(self, remaining):
         self.remaining.append(remaining)
         self.now += self._seconds
         if len(self.remaining) <= self._failures:
-            raise RequestError(self._code, f"failure {len(self.remaining)}")
+            number = len(self.remaining)
+            raise RequestError("A_STATUS", f"failure {number}", passing=self._passing)
         return "answer"
 
     def sleep(self, pause):
@@ -59,12 +61,21 @@ class RetriesTest(absltest.TestCase):
             world.run(Retries(count=2), timeout=60)
         self.assertLen(world.pauses, 2)
 
-    def test_other_failures_are_final(self):
-        for code in ("INVALID_ARGUMENT", "NOT_FOUND", "DEADLINE_EXCEEDED", "INTERNAL"):
-            world = World(failures=1, code=code)
-            with self.assertRaisesRegex(RequestError, "failure 1"):
-                world.run(Retries(), timeout=60)
-            self.assertEmpty(world.pauses)
+    def test_failures_that_do_not_pass_are_final(self):
+        world = World(failures=1, passing=False)
+        with self.assertRaisesRegex(RequestError, "failure 1"):
+            world.run(Retries(), timeout=60)
+        self.assertEmpty(world.pauses)
+
+    def test_which_failures_pass(self):
+        passing = {
+            code: errors.answered("a server", code, "why").passing
+            for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "NOT_FOUND")
+        }
+        self.assertEqual(list(passing.values()), [True, True, False, False])
+        too_large = errors.answered("a server", "RESOURCE_EXHAUSTED", "9 larger than max 4")
+        self.assertFalse(too_large.passing)
+        self.assertFalse(errors.too_late("a server", 1.0).passing)
 
     def test_all_tries_share_one_deadline(self):
         world = World(failures=9, seconds=4.0)
