@@ -14,20 +14,20 @@ import tensorflow as tf
 def convolution(
     inputs: tf.Tensor,
     kernel: tf.Tensor,
-    bias: tf.Tensor,
+    bias: tf.Tensor | None = None,
     *,
     strides: Sequence[int],
     padding: str,
-    relu: bool,
+    relu: bool = False,
 ) -> tf.Tensor:
-    """`tf.nn.conv3d`, `tf.nn.bias_add` and, where it is asked for, `tf.nn.relu`.
+    """`tf.nn.conv3d` and, where they are asked for, `tf.nn.bias_add` and `tf.nn.relu`.
 
     All in one, they become one kernel in a `tf.function`. No gradient goes to `bias`.
 
     Args:
         inputs: float `[B, T, H, W, C]`.
         kernel: float `[t, h, w, C, D]`.
-        bias: float `[D]`.
+        bias: float `[D]`; None for none.
         strides: in time, height and width.
         padding: "VALID" or "SAME".
         relu: whether a ReLU follows.
@@ -39,7 +39,9 @@ def convolution(
 
     @tf.custom_gradient
     def convolve(inputs, kernel):
-        outputs = tf.nn.bias_add(tf.nn.conv3d(inputs, kernel, **settings), bias)
+        outputs = tf.nn.conv3d(inputs, kernel, **settings)
+        if bias is not None:
+            outputs = tf.nn.bias_add(outputs, bias)
         if relu:
             outputs = tf.nn.relu(outputs)
 

@@ -129,19 +129,15 @@ class ConvolutionBN(keras.layers.Layer):
     def call(self, inputs, training=None):
         if self.padding is not None:
             inputs = _pad(inputs, self.padding)
+        kernel = tf.convert_to_tensor(self.convolution.kernel)
+        settings = {"strides": self.stride, "padding": self.convolution.padding.upper()}
         if not self.freeze_batch_norm:
-            x = self.norm(self.convolution(inputs), training=training)
+            x = self.norm(convolution(inputs, kernel, **settings), training=training)
             return tf.nn.relu(x) if self.relu else x
         scale, shift = self.norm.scale_and_shift()
-        kernel = tf.convert_to_tensor(self.convolution.kernel)
-        return convolution(
-            inputs,
-            kernel * tf.cast(scale, kernel.dtype),
-            tf.cast(shift, kernel.dtype),
-            strides=self.stride,
-            padding=self.convolution.padding.upper(),
-            relu=self.relu,
-        )
+        kernel *= tf.cast(scale, kernel.dtype)
+        shift = tf.cast(shift, kernel.dtype)
+        return convolution(inputs, kernel, shift, relu=self.relu, **settings)
 
     def compute_output_shape(self, input_shape):
         padding = [size // 2 for size in self.kernel]

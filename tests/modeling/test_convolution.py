@@ -33,17 +33,18 @@ def _clips():
 
 
 class ConvolutionTest(parameterized.TestCase):
-    @parameterized.product(case=_CASES, relu=(False, True))
-    def test_equals_tensorflows(self, case, relu):
+    @parameterized.product(case=_CASES, biased=(False, True), relu=(False, True))
+    def test_equals_tensorflows(self, case, biased, relu):
         size, strides, padding, _ = case
         inputs, kernel = _clips(), _tensor(1, *size, _INPUTS, _OUTPUTS)
-        bias = _tensor(2, _OUTPUTS)
+        bias = _tensor(2, _OUTPUTS) if biased else None
 
         def ours(inputs, kernel):
             return convolution(inputs, kernel, bias, strides=strides, padding=padding, relu=relu)
 
         def theirs(inputs, kernel):
-            x = tf.nn.conv3d(inputs, kernel, (1, *strides, 1), padding) + bias
+            x = tf.nn.conv3d(inputs, kernel, (1, *strides, 1), padding)
+            x = x + bias if biased else x
             return tf.nn.relu(x) if relu else x
 
         @tf.function
