@@ -74,9 +74,11 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise ValueError(f"unexpected argument {argv[1]!r}: every argument is a --flag")
 
+    paths = _paths()
+
     from stgraph_tf.serving import client
 
-    films = [client.Film(path, _fps(path)) for path in _paths()]
+    films = [client.Film(path, _fps(path)) for path in paths]
     predictions: list[Prediction] = []
     with client.Client(
         _SERVER.value,
@@ -103,6 +105,9 @@ def main(argv: Sequence[str]) -> None:
 
 def _paths() -> list[str]:
     """The films that the flags name, in their order."""
+    if not _VIDEO.value and not _VIDEOS.value:
+        raise ValueError("--video or --videos must name a film")
+
     import tensorflow as tf
 
     paths = list(_VIDEO.value)
@@ -112,7 +117,7 @@ def _paths() -> list[str]:
         with tf.io.gfile.GFile(_VIDEOS.value) as file:
             paths += [line.strip() for line in file if line.strip()]
     if not paths:
-        raise ValueError("--video or --videos must name a film")
+        raise ValueError(f"--videos: the list {_VIDEOS.value} is empty")
     return paths
 
 

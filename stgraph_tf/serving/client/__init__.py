@@ -9,12 +9,26 @@
 Films are cut into clips here, as evaluation cuts them, and the server scores the clips: over gRPC
 (`HOST:PORT`, `grpcs://HOST:PORT`) or REST (`http://HOST:PORT`, `https://HOST:PORT`). Labels and the
 way to cut clips come from the server, too, by the signature `describe`.
+
+TensorFlow is loaded when the first of these names needs it: a REST connection does not.
 """
 
-from stgraph_tf.serving.client.connection import connect
-from stgraph_tf.serving.client.errors import RequestError
-from stgraph_tf.serving.client.films import Film
-from stgraph_tf.serving.client.prediction import Client, Prediction
-from stgraph_tf.serving.client.retries import Retries
+import importlib
+from typing import Any
 
-__all__ = ["Client", "Film", "Prediction", "RequestError", "Retries", "connect"]
+_HOMES = {
+    "Client": "prediction",
+    "Film": "films",
+    "Prediction": "prediction",
+    "RequestError": "errors",
+    "Retries": "retries",
+    "connect": "connection",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
