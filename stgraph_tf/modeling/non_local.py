@@ -76,11 +76,11 @@ class NonLocalBlock(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         _check_space(inputs.shape)
-        pooled = tf.nn.max_pool3d(inputs, _POOL, _POOL, padding="VALID")
+        pooled = pool_keys(inputs)
         queries = self.theta(inputs)
         if self.scaled:
             queries *= queries.shape[-1] ** -0.5
-        attended = _attend(*map(_positions, (queries, self.phi(pooled), self.g(pooled))))
+        attended = attend(*map(positions, (queries, self.phi(pooled), self.g(pooled))))
         x = self.out(tf.reshape(attended, tf.shape(queries)))
         x = self.norm(x) if self.freeze_batch_norm else self.norm(x, training=training)
         return inputs + x
@@ -96,14 +96,19 @@ class NonLocalBlock(keras.layers.Layer):
         }
 
 
-def _attend(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+def pool_keys(features: tf.Tensor) -> tf.Tensor:
+    """What phi and g look at: `[B, T, H, W, C]` to `[B, T, H / 2, W / 2, C]`."""
+    return tf.nn.max_pool3d(features, _POOL, _POOL, padding="VALID")
+
+
+def attend(queries: tf.Tensor, keys: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
     """Mixes the values by `softmax(queries keys^T)`: `[B, N, c]` and twice `[B, M, c]` in."""
     affinity = tf.cast(tf.matmul(queries, keys, transpose_b=True), tf.float32)
     weights = tf.nn.softmax(affinity, axis=-1)
     return tf.matmul(tf.cast(weights, values.dtype), values)
 
 
-def _positions(features: tf.Tensor) -> tf.Tensor:
+def positions(features: tf.Tensor) -> tf.Tensor:
     """`[B, T, H, W, c]` to `[B, T H W, c]`."""
     shape = tf.shape(features)
     channels = features.shape[-1]

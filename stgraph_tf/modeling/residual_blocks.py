@@ -128,7 +128,7 @@ class ConvolutionBN(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         if self.padding is not None:
-            inputs = _pad(inputs, self.padding)
+            inputs = pad(inputs, self.padding)
         kernel = tf.convert_to_tensor(self.convolution.kernel)
         settings = {"strides": self.stride, "padding": self.convolution.padding.upper()}
         if not self.freeze_batch_norm:
@@ -152,7 +152,7 @@ def max_pool(
     if max(*size, *stride) == 1:
         return x
     # Not zeros: what comes out of a non-local block may be negative.
-    padded = _pad(x, padding, x.dtype.min)
+    padded = pad(x, padding, x.dtype.min)
     if x.dtype == tf.float16 and not tf.config.list_logical_devices("GPU"):
         # For this type TensorFlow has no such kernel on a CPU; float32 holds the same numbers.
         padded = tf.cast(padded, tf.float32)
@@ -171,7 +171,8 @@ def strided_shape(
     return (batch, *strided, channels)
 
 
-def _pad(x: tf.Tensor, padding: Sequence[int], value: float = 0.0) -> tf.Tensor:
+def pad(x: tf.Tensor, padding: Sequence[int], value: float = 0.0) -> tf.Tensor:
+    """`[B, T, H, W, C]` with as many values on both sides of time, height and width."""
     if not any(padding):
         return x
     paddings = [[0, 0], *([side, side] for side in padding), [0, 0]]
