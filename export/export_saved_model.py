@@ -38,6 +38,13 @@ _RPN = flags.DEFINE_string(
     "A checkpoint of a Region Proposal Network, as tools/train_rpn.py writes it, to be part of the "
     "model: clients may then send frames without boxes.",
 )
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "bfloat16"],
+    "That the exported model computes in, whatever it was trained in. bfloat16 pays where the "
+    "processor multiplies it (avx512_bf16 or amx_bf16), and is slow elsewhere.",
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -55,6 +62,7 @@ def main(argv: Sequence[str]) -> None:
         stage=_STAGE.value,
         version=_VERSION.value,
         rpn=_RPN.value,
+        precision=_PRECISION.value,
     )
     print(f"published {done.path}")
     print(

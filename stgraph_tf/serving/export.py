@@ -15,7 +15,7 @@ from stgraph_tf import files, program
 from stgraph_tf.data import dataset_info
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.proposals.detector import Detector, open_detector
-from stgraph_tf.serving import assets, describe, signatures, verification, versions
+from stgraph_tf.serving import assets, describe, optimize, signatures, verification, versions
 from stgraph_tf.training import checkpoints
 from stgraph_tf.training.inputs import check_box_stride
 from stgraph_tf.training.workdir import Workdir
@@ -50,6 +50,7 @@ def export(
     stage: str | None = None,
     version: int | None = None,
     rpn: str | None = None,
+    precision: str = "float32",
 ) -> Export:
     """Restores a trained model and publishes it as `output/VERSION`.
 
@@ -62,6 +63,7 @@ def export(
         version: a number that is not taken; the next one by default.
         rpn: a checkpoint of the Region Proposal Network that finds boxes inside the exported model;
             None to have clients send boxes.
+        precision: that the exported model computes in, one of `optimize.PRECISIONS`.
 
     Raises:
         ValueError: the config, the run and the checkpoint do not fit each other, the version
@@ -71,15 +73,25 @@ def export(
     folder.check_model(config)
     path = versions.path_of(output, versions.unused(output, version))
     info = folder.dataset_info()
-    model, checkpoint = checkpoints.load_trained(config, folder, checkpoint, stage)
+    # The yardstick is the trained network in float32, whatever it was trained in.
+    model, checkpoint = checkpoints.load_trained(
+        config, folder, checkpoint, stage, precision="float32"
+    )
     check_box_stride(config, model)
 
     detector = open_detector(f"rpn:{rpn}", config.data.num_boxes) if rpn else None
     clip = clip_spec(config, info, checkpoint, rpn)
     clips, clips_name = _verification_clips(config, clip)
-    tolerance = verification.TOLERANCES[config.model.precision]
+    tolerance = verification.TOLERANCES[precision]
     difference = publish(
-        path, model, info.labels, clip, clips=clips, tolerance=tolerance, detector=detector
+        path,
+        model,
+        info.labels,
+        clip,
+        clips=clips,
+        tolerance=tolerance,
+        detector=detector,
+        precision=precision,
     )
     return Export(path, difference, tolerance, clips_name)
 
@@ -114,6 +126,7 @@ def publish(
     clips: Iterable[verification.Clips],
     tolerance: float,
     detector: Detector | None = None,
+    precision: str = "float32",
 ) -> float:
     """Saves a model, verifies what was saved, and only then gives it its name.
 
@@ -125,6 +138,7 @@ def publish(
         clips: what to verify on, see `verification.largest_difference`. Read after saving.
         tolerance: the largest difference of a score that is allowed.
         detector: exported along with the model, see `save`.
+        precision: likewise.
 
     Returns:
         The largest difference of a score.
@@ -133,7 +147,7 @@ def publish(
         ValueError: the difference is greater than allowed. Nothing is left of the version.
     """
     with files.published(path) as temporary:
-        save(temporary, model, labels, clip, detector)
+        save(temporary, model, labels, clip, detector, precision)
         difference = verification.largest_difference(temporary, model, clip, clips, detector)
         if not difference <= tolerance:
             raise ValueError(
@@ -149,13 +163,16 @@ def save(
     labels: Sequence[str],
     clip: assets.ClipSpec,
     detector: Detector | None = None,
+    precision: str = "float32",
 ) -> None:
     """Writes the SavedModel: signatures, weights and assets, and nothing of the training.
 
-    With a detector (a `tf.Module`), the model has signatures that need no boxes.
+    With a detector (a `tf.Module`), the model has signatures that need no boxes. The network is
+    made faster and computes in `precision`, see `optimize`; the detector stays as it is.
     """
+    network = optimize.ServedClassifier(model, precision)
     served = signatures.Signatures(
-        model,
+        network,
         loss=clip.loss,
         num_frames=clip.num_frames,
         box_stride=clip.box_stride,
@@ -165,8 +182,8 @@ def save(
     functions = served.concrete_functions()
     functions[describe.SIGNATURE] = describe.concrete_function(labels, clip)
     module = tf.Module()
-    # The variables alone: whoever loads them needs no Keras. Dropout's random state is left out.
-    module.weights = [weight.value for weight in model.weights]
+    # The variables alone: whoever loads them needs no Keras.
+    module.weights = network.served_variables
     module.detector_weights = list(detector.variables) if detector else []
     with tempfile.TemporaryDirectory() as folder:
         labels_path, clip_path = assets.write(folder, labels, clip)

@@ -207,14 +207,15 @@ class ExportTest(ExportTestCase):
         logits = self.model(clip, training=False).numpy().astype(np.float64) + OLDER_BIAS
         np.testing.assert_allclose(scores, 1 / (1 + np.exp(-logits)), atol=1e-5)
 
-    def test_bfloat16_has_its_own_tolerance(self):
+    def test_precision_is_that_of_the_export_not_of_the_training(self):
         config = config_for(self.config.data.dir, "mixed_bfloat16")
         workdir = self.create_tempdir().full_path
         write_run(workdir, config, self.info, trained_model(config))
-        done = self.export(config, workdir, version=12)
-        self.assertEqual(done.path, os.path.join(self.output, "12"))
-        self.assertEqual(done.tolerance, 1e-2)
-        self.assertLessEqual(done.difference, 1e-2)
+        for version, precision, tolerance in ((12, "float32", 1e-4), (13, "bfloat16", 2e-2)):
+            done = self.export(config, workdir, version=version, precision=precision)
+            self.assertEqual(done.path, os.path.join(self.output, str(version)))
+            self.assertEqual(done.tolerance, tolerance)
+            self.assertLessEqual(done.difference, tolerance)
 
 
 class RefusalTest(ExportTestCase):
