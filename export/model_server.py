@@ -44,6 +44,12 @@ _SETTINGS = (
         "num_batch_threads", 2, "Batches, or requests, that are computed at a time."
     ),
     flags.DEFINE_integer(
+        "tensorflow_intra_op_parallelism", 0, "Threads of an operation; 0 for all cores."
+    ),
+    flags.DEFINE_integer(
+        "tensorflow_inter_op_parallelism", 0, "Operations at a time; 0 for as many as cores."
+    ),
+    flags.DEFINE_integer(
         "max_queue_length", 64, "Requests in the server at a time; a further one is refused."
     ),
     flags.DEFINE_integer(
@@ -66,12 +72,6 @@ _BATCHING_PARAMETERS_FILE = flags.DEFINE_string(
     "TF Serving's batching.config, which takes the place of the flags max_batch_size, "
     "batch_timeout_micros, num_batch_threads and max_queue_length.",
 )
-_INTRA_OP = flags.DEFINE_integer(
-    "tensorflow_intra_op_parallelism", 0, "Threads of an operation; 0 for all cores."
-)
-_INTER_OP = flags.DEFINE_integer(
-    "tensorflow_inter_op_parallelism", 0, "Operations at a time; 0 for as many as cores."
-)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -92,8 +92,7 @@ def main(argv: Sequence[str]) -> None:
 
     from stgraph_tf.serving.local_server import server
 
-    tf.config.threading.set_intra_op_parallelism_threads(_INTRA_OP.value)
-    tf.config.threading.set_inter_op_parallelism_threads(_INTER_OP.value)
+    tf.get_logger().setLevel("ERROR")  # It calls its own loader of SavedModels deprecated.
     asyncio.run(server.serve(settings))
 
 

@@ -141,11 +141,13 @@ class ModelVersions:
             self._unload(number)
 
     async def close(self) -> None:
-        """Unloads all versions."""
-        for number in list(self._served):
-            self._unload(number)
+        """Returns when no version is used any more; none is served from now on."""
         while self._draining:
             await asyncio.wait(self._draining)
+        for number in list(self._served):
+            servable = self._served.pop(number)
+            await servable.wait_until_idle()
+            await self._in_thread(servable.close)
 
     async def _load(self, number: int) -> bool:
         """Loads a version, unless it was refused and has not changed; whether it is served now."""
@@ -188,8 +190,9 @@ class ModelVersions:
     async def _drain(self, servable: Servable) -> None:
         await servable.wait_until_idle()
         number = servable.version
+        await self._in_thread(servable.close)
         del servable
-        # The SavedModel refers to itself in circles.
+        # The graph refers to itself in circles.
         await self._in_thread(gc.collect)
         self._statuses[number] = _Status(State.END)
         logging.info("version %d is unloaded", number)
@@ -240,7 +243,11 @@ def _found(base_path: str) -> list[int] | str:
 
 
 def _load(path: str, number: int, settings: Settings) -> tuple[Servable, int]:
-    servable = Servable(path, number)
+    options = tf.compat.v1.ConfigProto(
+        intra_op_parallelism_threads=settings.tensorflow_intra_op_parallelism,
+        inter_op_parallelism_threads=settings.tensorflow_inter_op_parallelism,
+    )
+    servable = Servable(path, number, options)
     if not settings.enable_model_warmup:
         return servable, 0
     return servable, warm_up.replay(servable, path, settings.grpc_max_message_bytes)

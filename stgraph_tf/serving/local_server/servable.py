@@ -3,18 +3,19 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from absl import logging
-from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from stgraph_tf.serving.local_server.statuses import RequestError, invalid, of_tensorflow
 
 DEFAULT_SIGNATURE = "serving_default"
+# Runs once, when the model is loaded.
+_INITIALIZER = "__saved_model_init_op"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,9 +66,14 @@ class Signature:
 class Servable:
     """A SavedModel in memory, which may be used from several threads.
 
+    It is a session on a graph, as in TF Serving. Functions in eager mode would be in the way of
+    each other: TensorFlow 2.20 hangs now and then, when a version is collected as garbage while
+    another one computes.
+
     Args:
         path: the version's folder.
         version: its number.
+        options: threads that TensorFlow has.
 
     Attributes:
         signature_defs: as `GetModelMetadata` gives them.
@@ -76,18 +82,46 @@ class Servable:
         Exception: of many kinds, where it is no SavedModel that can be loaded.
     """
 
-    def __init__(self, path: str, version: int):
+    def __init__(self, path: str, version: int, options: config_pb2.ConfigProto | None = None):
         self.version = version
-        self.signature_defs = _signature_defs(path)
-        self._loaded = tf.saved_model.load(path)
-        self._signatures = {
-            name: _signature(name, self.signature_defs[name], function)
-            for name, function in self._loaded.signatures.items()
-        }
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph, config=options)
+        try:
+            with graph.as_default():
+                meta_graph = tf.compat.v1.saved_model.load(
+                    self._session, [tf.saved_model.SERVING], path
+                )
+            self.signature_defs = dict(meta_graph.signature_def)
+            definitions = {
+                name: definition
+                for name, definition in self.signature_defs.items()
+                if name != _INITIALIZER
+            }
+            self._signatures = {name: _signature(name, each) for name, each in definitions.items()}
+            self._functions = {name: self._function(each) for name, each in definitions.items()}
+        except BaseException:
+            self._session.close()
+            raise
         self._leases = 0
         self._idle = asyncio.Event()
         # Signatures whose outputs are not by row, found out when a batch was tried.
         self.unbatchable: set[str] = set()
+
+    def _function(self, definition: meta_graph_pb2.SignatureDef) -> Callable[..., list]:
+        """What takes the inputs, and gives the outputs, in the order of their names."""
+        # Not `Session.run`, which is slower and has sentences of its own on shapes that the model's
+        # graph checks.
+        return self._session._make_callable_from_options(
+            config_pb2.CallableOptions(
+                feed=[info.name for _, info in sorted(definition.inputs.items())],
+                fetch=[info.name for _, info in sorted(definition.outputs.items())],
+            )
+        )
+
+    def close(self) -> None:
+        """Frees the memory. Nothing may use the version any more."""
+        self._functions.clear()
+        self._session.close()
 
     def signature(self, name: str) -> Signature:
         """A signature by name; the default one by no name.
@@ -117,11 +151,10 @@ class Servable:
         """
         inputs = {**signature.defaults, **inputs}
         try:
-            tensors = {
-                name: tf.constant(inputs[name], dtype) for name, dtype in signature.inputs.items()
-            }
-            outputs = self._loaded.signatures[signature.name](**tensors)
-            return {name: _array(tensor) for name, tensor in outputs.items()}
+            outputs = self._functions[signature.name](
+                *(inputs[name] for name in sorted(signature.inputs))
+            )
+            return dict(zip(signature.outputs, map(np.asarray, outputs), strict=True))
         except tf.errors.OpError as error:
             raise of_tensorflow(error.error_code, error.message) from error
         except MemoryError as error:
@@ -150,32 +183,10 @@ class Servable:
             await self._idle.wait()
 
 
-def _signature_defs(path: str) -> dict[str, meta_graph_pb2.SignatureDef]:
-    saved_model = saved_model_pb2.SavedModel()
-    with tf.io.gfile.GFile(
-        os.path.join(path, tf.saved_model.SAVED_MODEL_FILENAME_PB), "rb"
-    ) as file:
-        saved_model.ParseFromString(file.read())
-    for meta_graph in saved_model.meta_graphs:
-        if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
-            return dict(meta_graph.signature_def)
-    raise ValueError(f"it has no graph for serving (with the tag {tf.saved_model.SERVING!r})")
-
-
-def _signature(
-    name: str,
-    definition: meta_graph_pb2.SignatureDef,
-    function: tf.types.experimental.ConcreteFunction,
-) -> Signature:
+def _signature(name: str, definition: meta_graph_pb2.SignatureDef) -> Signature:
     return Signature(
         name=name,
         inputs={key: tf.as_dtype(info.dtype) for key, info in definition.inputs.items()},
         defaults={key: tf.make_ndarray(value) for key, value in definition.defaults.items()},
-        outputs=tuple(sorted(function.structured_outputs)),
+        outputs=tuple(sorted(definition.outputs)),
     )
-
-
-def _array(tensor: tf.Tensor) -> np.ndarray:
-    value = tensor.numpy()
-    # A single string arrives as bytes, of which NumPy would cut zeros off the end.
-    return np.array(value, object) if tensor.dtype == tf.string else np.asarray(value)

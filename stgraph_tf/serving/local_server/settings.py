@@ -23,6 +23,8 @@ class Settings:
         max_batch_size: the most rows (axis 0) of a batch.
         batch_timeout_micros: how long the first request of a batch waits for more.
         num_batch_threads: batches, or requests, that TensorFlow computes at a time.
+        tensorflow_intra_op_parallelism: threads of an operation; 0 for all cores.
+        tensorflow_inter_op_parallelism: operations at a time; 0 for as many as cores.
         max_queue_length: requests that are in the server at a time, counting those being computed;
             a further one is refused.
         grpc_max_message_bytes: the largest request by gRPC; also bounds what its tensors unpack to.
@@ -44,6 +46,8 @@ class Settings:
     max_batch_size: int = 8
     batch_timeout_micros: int = 1000
     num_batch_threads: int = 2
+    tensorflow_intra_op_parallelism: int = 0
+    tensorflow_inter_op_parallelism: int = 0
     max_queue_length: int = 64
     grpc_max_message_bytes: int = 64 * MEBIBYTE
     rest_api_max_message_bytes: int = 32 * MEBIBYTE
@@ -68,8 +72,10 @@ class Settings:
             raise ValueError(f"--port and --rest_api_port must differ, both are {self.port}")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, (int, float)) and field.name not in _MAY_BE_ZERO and value <= 0:
-                raise ValueError(f"--{field.name} must be positive, received {value}")
+            least = 0 if field.name in _MAY_BE_ZERO else 1e-6
+            if isinstance(value, (int, float)) and value < least:
+                expected = "positive" if least else "at least 0"
+                raise ValueError(f"--{field.name} must be {expected}, received {value}")
         if "://" in self.model_base_path:
             return  # A bucket; whether it can be read, the server says when it looks for versions.
         if not os.path.isdir(self.model_base_path):
@@ -82,5 +88,9 @@ class Settings:
 
 
 _MAY_BE_ZERO = frozenset(
-    {"port", "rest_api_port", "enable_model_warmup", "enable_batching", "batch_timeout_micros"}
+    {
+        *("port", "rest_api_port", "enable_model_warmup", "enable_batching"),
+        *("batch_timeout_micros", "tensorflow_intra_op_parallelism"),
+        "tensorflow_inter_op_parallelism",
+    }
 )

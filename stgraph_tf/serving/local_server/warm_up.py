@@ -5,6 +5,7 @@ import os
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from stgraph_tf.data import shards
 from stgraph_tf.serving.local_server import predict_messages
 from stgraph_tf.serving.local_server.servable import Servable
 
@@ -32,11 +33,11 @@ def replay(servable: Servable, path: str, max_bytes: int) -> int:
     if not tf.io.gfile.exists(path):
         return 0
     count = 0
-    for record in tf.data.TFRecordDataset(path).as_numpy_iterator():
+    for record in shards.scan(path):
         count += 1
         if count > _MOST_RECORDS:
             raise ValueError(f"{path} has more than {_MOST_RECORDS} records")
-        log = prediction_log_pb2.PredictionLog.FromString(record)
+        log = prediction_log_pb2.PredictionLog.FromString(record.data)
         if not log.HasField("predict_log"):
             raise ValueError(f"{path}: record {count} is no Predict request")
         call = predict_messages.decode(log.predict_log.request, servable, max_bytes)
