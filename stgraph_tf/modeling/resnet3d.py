@@ -7,6 +7,7 @@ everywhere, see `residual_blocks`.
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -249,6 +250,16 @@ class ResNet3D(keras.Model):
     def temporal_stride(self) -> int:
         """Input frames a feature frame, T / T'."""
         return self.stem_stride[0] * self.pool1_stride[0] * 2
+
+    @property
+    def smallest_side(self) -> int:
+        """The least height and width, in pixels, of frames that all layers can work on.
+
+        One position of the features; two by two of them where there are non-local blocks, which
+        pool in space.
+        """
+        strides = (self.stem_stride[2], self.pool1_stride[2], *self.spatial_strides)
+        return math.prod(strides) * (2 if any(self.non_local) else 1)
 
     def compute_output_shape(self, input_shape):
         return self.shapes(input_shape)[-1]

@@ -172,12 +172,7 @@ def save(
     """
     network = optimize.ServedClassifier(model, precision)
     served = signatures.Signatures(
-        network,
-        loss=clip.loss,
-        num_frames=clip.num_frames,
-        box_stride=clip.box_stride,
-        short_side=clip.short_side,
-        detector=detector,
+        network, clip, smallest_side=model.backbone.smallest_side, detector=detector
     )
     functions = served.concrete_functions()
     functions[describe.SIGNATURE] = describe.concrete_function(labels, clip)

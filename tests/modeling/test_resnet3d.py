@@ -102,6 +102,13 @@ class ResNet3DTest(parameterized.TestCase):
     def test_temporal_stride(self, name, stride):
         self.assertEqual(ResNet3D(**BACKBONES[name]).temporal_stride, stride)
 
+    @parameterized.parameters(("r50", 16), ("r50_nl", 32), ("tiny", 4), ("tiny_nl", 8))
+    def test_the_smallest_frames(self, name, side):
+        backbone = ResNet3D(**BACKBONES[name])
+        self.assertEqual(backbone.smallest_side, side)
+        shape = backbone.compute_output_shape((1, 4, side, side, 3))
+        self.assertEqual(shape[2:4], (2, 2) if name.endswith("_nl") else (1, 1))
+
     def test_r50_costs_the_papers_153_gflops(self):
         # Multiply-adds of the convolutions, from the kernels and the sizes of Table 1.
         backbone = ResNet3D(**BACKBONES["r50"])

@@ -7,7 +7,7 @@ import tensorflow as tf
 from absl.testing import absltest
 
 from stgraph_tf.serving import assets, describe
-from tests.serving.test_signatures import CLIP, LABELS
+from tests.serving.exported import CLIP, LABELS
 
 
 class DescribeTest(absltest.TestCase):

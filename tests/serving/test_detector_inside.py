@@ -14,7 +14,7 @@ from stgraph_tf.proposals.rpn_settings import RpnSettings
 from stgraph_tf.serving import assets, export, verification
 from stgraph_tf.serving.film_clips import FilmClips
 from stgraph_tf.serving.predictor import Predictor
-from tests.serving.test_signatures import CLIP, LABELS, NUM_FRAMES, compressed, small_model
+from tests.serving.exported import CLIP, LABELS, NUM_FRAMES, compressed, small_model
 
 NUM_BOXES = 5
 SETTINGS = RpnSettings(
