@@ -58,6 +58,7 @@ class FilmRequests:
         signature: that the clips are sent to; one of `SIGNATURES`.
         film: the film.
         clip: how the model wants its clips.
+        has_boxes: whether its boxes are known; the model finds them otherwise.
 
     Attributes:
         num_stored: frames that the film has at the model's rate.
@@ -67,9 +68,10 @@ class FilmRequests:
         ValueError: a frame cannot be decoded; the film is named.
     """
 
-    def __init__(self, signature: str, film: FilmRecord, clip: ClipSpec):
+    def __init__(self, signature: str, film: FilmRecord, clip: ClipSpec, has_boxes: bool):
         self._takes = SIGNATURES[signature]
         self._film = film
+        self._has_boxes = has_boxes
         self._pooling = clip.pooling
         self._clips = None
         self.num_stored = film.num_stored
@@ -99,8 +101,8 @@ class FilmRequests:
     def num_boxes(self, replies: Sequence[Mapping[str, np.ndarray]]) -> int | None:
         """The boxes that were sent, or that the model found; None if it does not tell."""
         if self._clips is None:
-            return self._film.num_boxes or None
-        if self._takes.boxes:
+            return self._film.num_boxes if self._has_boxes else None
+        if self._has_boxes:
             return int(self._clips.num_boxes.sum())
         # Padding is all zeros.
         return sum(int(np.any(np.asarray(reply["boxes"]), axis=-1).sum()) for reply in replies)
@@ -133,8 +135,8 @@ class FilmReader:
         with_boxes = self._spec is not None
         if not with_boxes and not model.finds_boxes:
             raise ValueError(
-                f"say where the films' boxes are (or none): version {model.version} of the model "
-                f"has no detector inside"
+                f"boxes must say where the films' boxes are (or none): version {model.version} of "
+                f"the model has no detector inside"
             )
         fitting = [
             name
@@ -162,9 +164,10 @@ class FilmReader:
             detector = film_clips.find_detector(self._spec, model.clip.num_boxes)
         record = film_clips.record(film.path, model.clip, line, film.fps, detector)
         detects_anyway = SIGNATURES[signature].boxes is None and model.finds_boxes
-        if self._spec is not None and not record.num_boxes and detects_anyway:
+        has_boxes = self._spec is not None
+        if has_boxes and not record.num_boxes and detects_anyway:
             raise ValueError(
                 f"{film.path} has no boxes, and {signature} would have the model find some: send "
                 f"it to another signature"
             )
-        return FilmRequests(signature, record, model.clip)
+        return FilmRequests(signature, record, model.clip, has_boxes)

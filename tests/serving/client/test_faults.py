@@ -257,7 +257,9 @@ class FaultsTest(absltest.TestCase):
 
     def test_signatures_that_do_not_fit(self):
         address = self.serve()
-        with self.assertRaisesRegex(ValueError, "say where the films' boxes are .*no detector"):
+        with self.assertRaisesRegex(
+            ValueError, "must say where the films' boxes are .*no detector"
+        ):
             self.connect(address).predict([self.film])
         with self.assertRaisesRegex(
             ValueError, "with boxes need one of the signatures encoded_frames, serving_default. "
