@@ -27,12 +27,14 @@ class Options:
             benchmark's own choice.
         profile: whether to say where the time goes.
         torch_python: an interpreter that has PyTorch, for the benchmarks that compare with it.
+        rivals_python: an interpreter that has OpenVINO, ONNX Runtime and tf2onnx, likewise.
     """
 
     rounds: int = 5
     amount: int | None = None
     profile: bool = False
     torch_python: str | None = None
+    rivals_python: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,9 +1,8 @@
-"""Processes that make training steps when they are told to, each with one network of one software.
+"""Processes that work when they are told to, each with one network of one software.
 
-A process of its own shows what a software's training step needs in memory, and may have another
-interpreter than the benchmark, with other packages: nothing but the standard library and NumPy is
-imported here. A process reads commands from its standard input, a line each, and answers each with
-a line of JSON.
+A process of its own shows what a software needs in memory, and may have another interpreter than
+the benchmark, with other packages: nothing but the standard library and NumPy is imported here. A
+process reads commands from its standard input, a line each, and answers each with a line of JSON.
 """
 
 import contextlib
@@ -19,10 +18,14 @@ from typing import Any, Protocol
 
 
 class Contestant(Protocol):
-    """What a process serves: a network, its optimizer, and a batch."""
+    """What a process serves, beside the methods that are its kinds of work."""
 
     def check(self) -> dict[str, Any]:
-        """`logits` and `loss` of the initial weights, and `loss_after` one training step."""
+        """What its work comes to, to be compared with what others' work comes to."""
+
+
+class Trainer(Contestant, Protocol):
+    """A network, its optimizer, and a batch: `check` has `logits`, `loss` and `loss_after`."""
 
     def step(self) -> None:
         """Makes a training step and waits for its end."""
@@ -31,26 +34,47 @@ class Contestant(Protocol):
         """Computes the reduced features of the batch, no gradient, and waits for their end."""
 
 
+class Scorer(Contestant, Protocol):
+    """A network and a clip: `check` has its `scores`."""
+
+    def score(self, batch: int) -> None:
+        """Scores a batch of as many clips and waits for the scores."""
+
+
 def serve(make: Callable[[], Contestant]) -> None:
-    """Answers commands until the standard input ends."""
+    """Answers commands until the standard input ends.
+
+    A command is the name of a method and maybe whole numbers to call it with. An answer has what
+    the method returned, and `seconds`, `cpu_seconds`, `peak_bytes` and `load_seconds`, the time
+    that `make` took.
+    """
     # What libraries print must not come between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    start = time.perf_counter()
     contestant = make()
+    load_seconds = time.perf_counter() - start
     for line in sys.stdin:
-        command = line.strip()
-        if command == "check":
-            answer = contestant.check()
-        else:
-            work = {"step": contestant.step, "forward": contestant.forward}[command]
-            start, cpu_start = time.perf_counter(), time.process_time()
-            work()
-            answer = {
-                "seconds": time.perf_counter() - start,
-                "cpu_seconds": time.process_time() - cpu_start,
-            }
-        answer["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        command, *numbers = line.split()
+        start, cpu_start = time.perf_counter(), time.process_time()
+        answer = getattr(contestant, command)(*map(int, numbers)) or {}
+        answer |= {
+            "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - cpu_start,
+            "peak_bytes": _peak_bytes(),
+            "load_seconds": load_seconds,
+        }
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def _peak_bytes() -> int:
+    """The most memory that this process had."""
+    with contextlib.suppress(OSError), open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    # Includes, on Linux, what the process had that started this one.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 class StepProcess:
@@ -83,7 +107,7 @@ class StepProcess:
         )
 
     def ask(self, command: str) -> dict[str, Any]:
-        """The answer to "check", "step" or "forward".
+        """The answer to a command, such as "check" or "score 4".
 
         Raises:
             ValueError: the process ended, with the last line that it printed.

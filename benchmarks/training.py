@@ -87,7 +87,7 @@ def run(options: measure.Options, sizes: Sizes | None = None) -> measure.Report:
     config.model.dropout = 0.0
     rows, notes = [], []
     if options.torch_python:
-        rival = f"PyTorch is {_torch_version(options.torch_python)}"
+        rival = f"PyTorch is {torch_version(options.torch_python)}"
     else:
         rival = "PyTorch was left out: --torch_python, its interpreter, was not given"
     for stage in sizes.stages:
@@ -111,12 +111,12 @@ def _contestants(
     """Starts a process for each software and precision."""
     config = config.copy_and_resolve_references()
     config.stages[stage].update(learning_rate=_LEARNING_RATE, decay_steps=(), warmup_steps=0)
-    precisions = sizes.precisions or ("float32", "mixed_bfloat16")[: 1 + _has_bfloat16()]
+    precisions = sizes.precisions or ("float32", "mixed_bfloat16")[: 1 + has_bfloat16()]
     num_classes = sizes.num_classes
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         inputs, settings = os.path.join(folder, "input.npz"), os.path.join(folder, "settings.json")
-        np.savez(inputs, **_weights(config, num_classes, stage), **_batch(config, num_classes))
+        np.savez(inputs, **weights(config, num_classes, stage), **batch(config, num_classes))
         files.write_json(settings, defaults.to_json(config))
         contestants = []
         for precision in precisions:
@@ -209,7 +209,7 @@ def _ratios(stage: str, rows: list[measure.Row]) -> Iterator[str]:
         yield f"{stage}: bfloat16 takes {brain / single:.2f} of the time of float32"
 
 
-def _weights(config: ConfigDict, num_classes: int, stage: str) -> dict[str, np.ndarray]:
+def weights(config: ConfigDict, num_classes: int, stage: str) -> dict[str, np.ndarray]:
     """Random weights by name, none of which is left at a value that hides a mistake."""
     keras.utils.set_random_seed(_SEED)
     random = np.random.default_rng(_SEED)
@@ -230,7 +230,7 @@ def _weights(config: ConfigDict, num_classes: int, stage: str) -> dict[str, np.n
     return weights
 
 
-def _batch(config: ConfigDict, num_classes: int) -> dict[str, np.ndarray]:
+def batch(config: ConfigDict, num_classes: int) -> dict[str, np.ndarray]:
     """A clip, and what PyTorch's side must know of the network and of the optimizer."""
     random = np.random.default_rng(_SEED)
     data, network = config.data, build_backbone(config.model)
@@ -255,7 +255,7 @@ def _batch(config: ConfigDict, num_classes: int) -> dict[str, np.ndarray]:
     return {f"input/{name}": np.asarray(value) for name, value in values.items()}
 
 
-def _torch_version(python: str) -> str:
+def torch_version(python: str) -> str:
     """The version of an interpreter's PyTorch.
 
     Raises:
@@ -277,7 +277,7 @@ def _torch_version(python: str) -> str:
     return done.stdout.strip()
 
 
-def _has_bfloat16() -> bool:
+def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself; where it does not, it is no gain."""
     try:
         with open("/proc/cpuinfo") as file:

@@ -8,6 +8,8 @@ The first argument says which part:
     proposals  finding boxes on films
     train      training steps of each stage; PyTorch's too, with --torch_python
     evaluate   scoring videos on whole frames, in batches of several sizes
+    serve      scoring clips with the exported model; PyTorch too, with --torch_python, and
+               OpenVINO and ONNX Runtime, with --rivals_python
 """
 
 import importlib
@@ -25,22 +27,30 @@ BENCHMARKS = {
     "proposals": "benchmarks.proposals",
     "train": "benchmarks.training",
     "evaluate": "benchmarks.evaluation",
+    "serve": "benchmarks.serving",
 }
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that everyone has.", lower_bound=1)
 _AMOUNT = flags.DEFINE_integer(
     "amount",
     None,
-    "Work in a turn: clips for `input` and `evaluate`, steps for `train`, films for the others; by "
-    "default, as much as is right.",
+    "Work in a turn: clips for `input`, `evaluate` and `serve`, steps for `train`, films for the "
+    "others; by default, as much as is right.",
     lower_bound=1,
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Also say where the time goes.")
 _TORCH_PYTHON = flags.DEFINE_string(
     "torch_python",
     None,
-    "Interpreter of an environment with PyTorch, which `train` compares with: "
+    "Interpreter of an environment with PyTorch, which `train` and `serve` compare with: "
     "python -m venv DIR && DIR/bin/pip install torch==2.13.0 torchvision==0.28.0",
+)
+_RIVALS_PYTHON = flags.DEFINE_string(
+    "rivals_python",
+    None,
+    "Interpreter of an environment with OpenVINO, ONNX Runtime and tf2onnx, which `serve` compares "
+    "with: python -m venv DIR && DIR/bin/pip install openvino onnxruntime tf2onnx "
+    "tensorflow==2.20.0",
 )
 _JSON = flags.DEFINE_string("json", None, "File to write all figures to.")
 
@@ -56,7 +66,13 @@ def main(argv):
 
     benchmark = importlib.import_module(BENCHMARKS[argv[1]])
     report = benchmark.run(
-        measure.Options(_ROUNDS.value, _AMOUNT.value, _PROFILE.value, _TORCH_PYTHON.value)
+        measure.Options(
+            _ROUNDS.value,
+            _AMOUNT.value,
+            _PROFILE.value,
+            _TORCH_PYTHON.value,
+            _RIVALS_PYTHON.value,
+        )
     )
     print(measure.table(report))
     if _JSON.value:
