@@ -8,6 +8,7 @@ server when everything that it accepted is answered.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 from absl import flags
@@ -88,6 +89,8 @@ def main(argv: Sequence[str]) -> None:
     settings = Settings(**values)
     settings.check()
 
+    # What gRPC's own log says, a sentence of ours says, too.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     import tensorflow as tf
 
     from stgraph_tf.serving.local_server import server

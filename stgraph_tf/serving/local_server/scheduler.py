@@ -13,7 +13,7 @@ from stgraph_tf.serving.local_server import batching
 from stgraph_tf.serving.local_server.calls import Call
 from stgraph_tf.serving.local_server.monitoring import Monitoring
 from stgraph_tf.serving.local_server.settings import Settings
-from stgraph_tf.serving.local_server.statuses import RequestError
+from stgraph_tf.serving.local_server.statuses import RequestError, invalid
 
 Outputs = Mapping[str, np.ndarray]
 
@@ -57,11 +57,18 @@ class Scheduler:
             deadline: on the event loop's clock; None for no such.
 
         Raises:
-            RequestError: the call failed, or is not done by its deadline.
+            RequestError: the call failed, has more rows than a batch may have, or is not done by
+                its deadline.
         """
         rows = call.rows if self._settings.enable_batching else None
         if call.signature.name in call.servable.unbatchable:
             rows = None
+        if rows and rows > self._settings.max_batch_size:
+            # As TF Serving does.
+            raise invalid(
+                f"the request has {rows} rows, and a batch has at most "
+                f"{self._settings.max_batch_size}"
+            )
         waiting = _Waiting(call, rows or 1, self._loop.create_future(), self._loop.time())
         # One that cannot be part of a batch has a queue of its own.
         self._queues.setdefault(call.kind if rows else waiting, collections.deque()).append(waiting)

@@ -94,7 +94,7 @@ class LocalServer:
 
 
 async def serve(settings: Settings) -> None:
-    """Runs a server until the process gets SIGTERM or SIGINT; a second one ends it at once.
+    """Runs a server until the process gets SIGTERM or SIGINT; another SIGINT ends it at once.
 
     Raises:
         ValueError: a port is taken.
@@ -102,10 +102,12 @@ async def serve(settings: Settings) -> None:
     loop, stopping = asyncio.get_running_loop(), asyncio.Event()
 
     def stop(number: signal.Signals) -> None:
+        if stopping.is_set():
+            return
+        # SIGTERM is not like that: some supervisors send it twice.
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         logging.info("%s: stopping when all accepted requests are answered", number.name)
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
-            signal.signal(each, signal.SIG_DFL)
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -125,10 +125,9 @@ class BatchingTest(QueueCase):
             np.testing.assert_allclose(answer.result()["y"], x, atol=1e-6)
             np.testing.assert_array_equal(answer.result()["rows"], [together] * len(x))
 
-    def test_a_larger_request_is_computed_alone(self):
-        (answer,), runs, _ = self.queue(("", rows(1, 2, 3, 4, 5)))
-        np.testing.assert_array_equal(answer.result()["rows"], [5] * 5)
-        self.assertEqual(runs, 1)
+    def test_a_request_larger_than_a_batch_is_refused(self):
+        with self.refused(grpc.StatusCode.INVALID_ARGUMENT, "has 5 rows, and a batch has at most"):
+            self.client.predict(x=rows(1, 2, 3, 4, 5))
 
     def test_requests_of_other_shapes_and_signatures_are_kept_apart(self):
         answers, runs, _ = self.queue(
