@@ -165,7 +165,7 @@ class KilledTest(parameterized.TestCase):
         command = [sys.executable, "-m", "tests.training.test_best", "offer", folder]
         with subprocess.Popen(command, cwd=_ROOT, stderr=subprocess.DEVNULL) as process:
             try:
-                deadline = time.monotonic() + 60
+                deadline = time.monotonic() + 300
                 while not os.path.exists(os.path.join(folder, "best.json")):
                     self.assertLess(time.monotonic(), deadline)
                     self.assertIsNone(process.poll())
