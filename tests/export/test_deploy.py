@@ -86,7 +86,7 @@ class SettingsTest(absltest.TestCase):
                 "max_batch_size": 1,
                 "batch_timeout_micros": 0,
                 "num_batch_threads": 2,
-                "max_enqueued_batches": 32,
+                "max_enqueued_batches": 16,
             },
         )
         queue = values.pop("max_enqueued_batches")
@@ -136,6 +136,8 @@ class ContainersTest(absltest.TestCase):
         kubernetes.pop("tensorflow_inter_op_parallelism")
         self.assertEqual(compose, kubernetes)
         self.assertEqual(self.compose["entrypoint"], self.container["command"])
+        environment = {entry["name"]: entry["value"] for entry in self.container["env"]}
+        self.assertEqual(self.compose["environment"], environment)
         self.assertEqual(int(compose["port"]), GRPC_PORT)
         self.assertEqual(int(compose["rest_api_port"]), REST_PORT)
 
