@@ -16,11 +16,11 @@ from stgraph_tf.proposals.detector import Detector
 from stgraph_tf.serving.assets import ClipSpec
 
 # The largest difference of a score from the float32 network's, by the precision that is served.
-# Rounding to bfloat16, with 8 significant bits, changes an activation by up to 0.2%, and dozens of
-# layers in a row a logit by a percent or two of its size: 0.05 for one of size 3. A score's slope
-# over its logit is at most 1/4. A model that moves further has activations that bfloat16 cannot
-# hold.
-TOLERANCES = {"float32": 1e-4, "bfloat16": 2e-2}
+# Rounding to bfloat16, with 8 significant bits, moves the logits of a ResNet-50 by 0.5% of their
+# standard deviation and a few of some hundred by four times as much: by 0.1 where that is 5. A
+# score's slope over its logit is at most 1/4. A model whose scores move further has activations
+# that bfloat16 cannot hold.
+TOLERANCES = {"float32": 1e-4, "bfloat16": 3e-2}
 
 _MAX_BOXES = 8
 
