@@ -105,7 +105,7 @@ class ExtractProposalsTest(absltest.TestCase):
             stderr=subprocess.DEVNULL,
         )
         partial = os.path.join(os.path.dirname(self.output), ".boxes.jsonl.partial/videos.jsonl")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             if os.path.exists(partial) and os.path.getsize(partial):
                 break

@@ -130,7 +130,7 @@ class PrepareDatasetTest(parameterized.TestCase):
         )
 
     def wait_for(self, pattern: str, process: subprocess.Popen) -> list[str]:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline and process.poll() is None:
             if found := glob.glob(os.path.join(self.output, ".train.partial", pattern)):
                 return found
@@ -170,7 +170,7 @@ class PrepareDatasetTest(parameterized.TestCase):
         process = self.start(arguments)
         self.wait_for("films/*/*.begun", process)
         os.killpg(process.pid, signal.SIGINT)
-        stderr = process.communicate(timeout=60)[1]
+        stderr = process.communicate(timeout=300)[1]
         self.assertEqual(process.returncode, 130, stderr)
         self.assertNotIn("Traceback", stderr)
 
@@ -179,7 +179,7 @@ class PrepareDatasetTest(parameterized.TestCase):
         with open(begun) as file:
             film = json.load(file)
         os.kill(film["process"], signal.SIGKILL)
-        stderr = process.communicate(timeout=60)[1]
+        stderr = process.communicate(timeout=300)[1]
         self.assertEqual(process.returncode, 1, stderr)
         self.assertIn(f"error: a worker process died on {film['where']}, which will", stderr)
 
