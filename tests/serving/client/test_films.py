@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 from absl.testing import absltest, flagsaver, parameterized
+from PIL import Image
 
 from stgraph_tf.proposals.detector import Detections
 from stgraph_tf.serving import client, export, film_clips
@@ -194,6 +195,19 @@ class FilmsTest(parameterized.TestCase):
     def test_the_program_on_one_film_that_is_not_there(self):
         printed, error = self.run_program(server=self.grpc_address, video=["nothing.mp4"])
         self.assertEqual((printed, error), ("", "nothing.mp4 does not exist"))
+
+    def test_the_program_on_a_folder_of_frames(self):
+        folder = self.create_tempdir().full_path
+        for index in range(5):
+            frame = Image.new("RGB", (48, 36), (40 * index, 0, 0))
+            frame.save(os.path.join(folder, f"{index}.png"))
+        values = {"server": self.grpc_address, "video": [folder], "boxes": "none"}
+        printed, error = self.run_program(**values)
+        sentence = f"{folder} is a folder of frames: --fps must say how many a second"
+        self.assertEqual((printed, error), ("", sentence))
+        printed, error = self.run_program(fps=6.0, **values)
+        self.assertIsNone(error)
+        self.assertIn(f"film    {folder}, 5 frames at 6 a second\nclips   2 of 4 frames", printed)
 
     def test_the_program_on_a_list_of_films_of_which_one_is_not_there(self):
         listed = os.path.join(self.folder, "list.txt")
