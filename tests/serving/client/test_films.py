@@ -80,11 +80,13 @@ class FilmsTest(parameterized.TestCase):
         cls.grpc_address = f"127.0.0.1:{server.port}"
         cls.rest_address = f"http://127.0.0.1:{server.rest_api_port}"
         cls.program = cls.enterClassContext(loaded_program())
+        # Until the server has loaded the model.
+        patient = client.Retries(400, 0.1, 0.5)
+        with client.Client(cls.grpc_address, "stgraph", timeout=120.0, retries=patient):
+            pass
 
     def connect(self, address, **settings):
-        # The server loads the model when the first test begins.
-        patient = {"timeout": 120.0, "retries": client.Retries(400, 0.1, 0.5)}
-        return self.enter_context(client.Client(address, "stgraph", **patient, **settings))
+        return self.enter_context(client.Client(address, "stgraph", **settings))
 
     def expected(self, film, spec):
         """Scores and number of boxes, as `tools/predict.py` comes to them."""
