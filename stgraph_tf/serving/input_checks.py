@@ -20,15 +20,14 @@ def exactly(size: int | tf.Tensor) -> Range:
     return (size, size)
 
 
-def require(condition: tf.Tensor, *sentence: str | tf.Tensor) -> tf.Operation:
+def require(condition: tf.Tensor, *sentence: str | int | tf.Tensor) -> tf.Operation:
     """An operation that fails if `condition`, bool `[]`, is false.
 
     Args:
         condition: what must be true.
         sentence: its parts; numbers read `3, 4`.
     """
-    parts = [part if _is_text(part) else row(part) for part in sentence]
-    return tf.debugging.Assert(condition, [tf.strings.join(parts)])
+    return tf.debugging.Assert(condition, [tf.strings.join([_text(part) for part in sentence])])
 
 
 def after(checks: Sequence[tf.Operation], tensor: tf.Tensor) -> tf.Tensor:
@@ -64,12 +63,12 @@ def checked_product(
         tensor: whose shape is quoted.
         sizes: the factors.
         greatest: what their product may be.
-        what: the product counts, such as "pixels (B * T * H * W)".
+        what: the product counts, and of whom: "pixels (T * H * W) that a clip".
     """
     check = require(
         product(sizes) <= float(greatest),
-        *(f"{name} of shape [", tf.shape(tensor), f"] have more than the {greatest} {what} that a"),
-        " request may have",
+        *(f"{name} of shape [", tf.shape(tensor), f"] have more than the {greatest} {what}"),
+        " may have",
     )
     return after([check], tensor)
 
@@ -92,5 +91,7 @@ def row(numbers: tf.Tensor) -> tf.Tensor:
     return tf.strings.reduce_join(tf.as_string(tf.reshape(numbers, [-1])), separator=", ")
 
 
-def _is_text(part: str | tf.Tensor) -> bool:
-    return isinstance(part, str) or part.dtype == tf.string
+def _text(part: str | int | tf.Tensor) -> str | tf.Tensor:
+    if isinstance(part, (str, int)):
+        return str(part)
+    return part if part.dtype == tf.string else row(part)

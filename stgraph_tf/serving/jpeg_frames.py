@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from stgraph_tf.data import transforms
 from stgraph_tf.serving import input_checks
+from stgraph_tf.serving.assets import ClipSpec
 from stgraph_tf.serving.limits import Limits
 
 # In compressed data these two bytes begin a scan, and nothing else.
@@ -21,7 +22,7 @@ def checked(
     jpegs: tf.Tensor,
     name: str | tf.Tensor,
     name_of: Callable[[tf.Tensor], str | tf.Tensor],
-    short_side: int,
+    clip: ClipSpec,
     limits: Limits,
 ) -> tf.Tensor:
     """The images, if they may be decoded and scaled, and are of one size.
@@ -30,16 +31,16 @@ def checked(
         jpegs: string `[n]`, `n` at least 1.
         name: what a message calls all of them.
         name_of: what a message calls the image of an index, int64 `[]`.
-        short_side: that they will be scaled to, in pixels.
-        limits: of one image and of all.
+        clip: of which they are frames, and how they will be scaled.
+        limits: of one image, of a clip and of all.
 
     Returns:
         The images `[n]`.
 
     Raises:
         tf.errors.InvalidArgumentError: an image is no JPEG, has a header that cannot be read, more
-            pixels or scans than it may, or another size than the first; or all together have more
-            pixels than they may.
+            pixels or scans than it may, or another size than the first; or a clip or all together
+            have more pixels than they may.
     """
 
     def check(valid: tf.Tensor, *problem: str | tf.Tensor) -> tf.Operation:
@@ -62,7 +63,7 @@ def checked(
         check(alike, "has [", other, "] pixels, and the first frame has [", sizes[0], "]"),
     ]
     size = input_checks.after(checks, sizes[0])
-    return input_checks.after(_pixel_checks(name, tf.size(jpegs), size, short_side, limits), jpegs)
+    return input_checks.after(_pixel_checks(name, tf.size(jpegs), size, clip, limits), jpegs)
 
 
 def decoded(jpegs: tf.Tensor) -> tf.Tensor:
@@ -89,18 +90,27 @@ def scaled(frames: tf.Tensor, short_side: int) -> tf.Tensor:
 
 
 def _pixel_checks(
-    name: str | tf.Tensor, count: tf.Tensor, size: tf.Tensor, short_side: int, limits: Limits
+    name: str | tf.Tensor, count: tf.Tensor, size: tf.Tensor, clip: ClipSpec, limits: Limits
 ) -> list[tf.Operation]:
-    """Checks of what all frames have together, decoded and scaled."""
+    """Checks of what `count` frames of a size have together, decoded and scaled."""
+    scaled = transforms.scaled_size(size, clip.short_side)
     return [
         input_checks.require(
-            input_checks.product([count, *tf.unstack(shown)]) <= float(most),
-            *(name, " has ", count, " frames of [", shown, f"] pixels{when}, and may have {most} "),
-            "pixels in all",
+            input_checks.product([number, *tf.unstack(shown)]) <= float(most),
+            *(
+                name,
+                " has ",
+                number,
+                " frames of [",
+                shown,
+                f"] pixels{state}, and may have {most}",
+            ),
+            f" pixels in all{of_what}",
         )
-        for shown, most, when in (
-            (size, limits.decoded_pixels, ""),
-            (transforms.scaled_size(size, short_side), limits.seen_pixels, " once scaled"),
+        for number, shown, state, most, of_what in (
+            (count, size, "", limits.decoded_pixels, ""),
+            (count, scaled, " once scaled", limits.seen_pixels, ""),
+            (clip.num_frames, scaled, " once scaled", limits.clip_pixels, " in a clip"),
         )
     ]
 

@@ -9,9 +9,10 @@ import dataclasses
 
 from stgraph_tf.serving.assets import ClipSpec
 
-# The widest frames of which `max_clips` clips fit, in heights.
-_ASPECT = 2
-# Decoded pixels take a hundredth of what the network needs for one, see `Limits.decoded_pixels`.
+# The widest frames of which `max_clips` clips fit, in heights; and the widest of which one does:
+# what non-local blocks need grows with the square of a clip's pixels.
+_ASPECT, _GREATEST_ASPECT = 2, 4
+# A decoded pixel takes a hundredth of the memory that the network needs for one.
 _DECODED_PER_SEEN = 4
 # Boxes a frame, over those that the model was trained with, of which `max_clips` clips fit.
 _BOXES_PER_TRAINED = 2
@@ -23,21 +24,21 @@ class Limits:
 
     Attributes:
         smallest_side: the least height and width of raw frames, in pixels.
-        seen_pixels: `B * T * H * W` of the frames that the network sees, after scaling.
+        clip_pixels: `T * H * W` of the frames that the network sees, after scaling.
+        seen_pixels: `B * T * H * W` of the same.
         decoded_pixels: `B * T * H * W` of JPEG frames, before scaling.
         frame_pixels: `H * W` of one JPEG frame.
         jpeg_scans: of one JPEG frame. A progressive image usually has about ten, each of which goes
             through all of its pixels, though it may take no more than a few bytes.
         edges: `B * N ** 2`, `N = T' K`, of the similarity graph.
-        videos: of `sequence_example`, which are scored one after the other.
         record_boxes: on one frame of a record, of which the best `K` count.
     """
 
     smallest_side: int
+    clip_pixels: int
     seen_pixels: int
     decoded_pixels: int
     edges: int
-    videos: int
     frame_pixels: int = 2**22
     jpeg_scans: int = 32
     record_boxes: int = 2**10
@@ -50,12 +51,13 @@ class Limits:
             clip: how they are cut.
             smallest_side: of the frames that the model can look at, in pixels.
         """
-        seen_pixels = clip.max_clips * clip.num_frames * _ASPECT * clip.short_side**2
+        square = clip.num_frames * clip.short_side**2
+        seen_pixels = clip.max_clips * _ASPECT * square
         nodes = clip.num_frames // clip.box_stride * _BOXES_PER_TRAINED * clip.num_boxes
         return cls(
             smallest_side=smallest_side,
+            clip_pixels=_GREATEST_ASPECT * square,
             seen_pixels=seen_pixels,
             decoded_pixels=_DECODED_PER_SEEN * seen_pixels,
             edges=clip.max_clips * nodes**2,
-            videos=clip.max_clips,
         )

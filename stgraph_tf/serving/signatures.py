@@ -28,12 +28,11 @@ import tensorflow as tf
 
 from stgraph_tf.evaluation.views import ACTIVATIONS
 from stgraph_tf.proposals.detector import Detections, Detector
-from stgraph_tf.serving import explanation, input_checks, jpeg_frames
+from stgraph_tf.serving import explanation, jpeg_frames
 from stgraph_tf.serving.assets import ClipSpec
+from stgraph_tf.serving.checked_inputs import CheckedInputs
 from stgraph_tf.serving.limits import Limits
 from stgraph_tf.serving.whole_videos import VideoScorer
-
-_PIXELS = "pixels (B * T * H * W)"
 
 
 class Signatures:
@@ -60,6 +59,7 @@ class Signatures:
         self._model = model
         self._clip = clip
         self._limits = limits or Limits.of(clip, smallest_side)
+        self._checked = CheckedInputs(clip, self._limits)
         self._detector = detector
         self._num_feature_frames = clip.num_frames // clip.box_stride
         self._frames_spec = tf.TensorSpec(
@@ -112,8 +112,8 @@ class Signatures:
             tf.errors.InvalidArgumentError: an input has another shape, is larger than it may be, or
                 a box is not finite.
         """
-        frames = self._checked_frames(frames)
-        return {"scores": self._score(frames, self._checked_boxes(boxes, tf.shape(frames)[0]))}
+        frames = self._checked.frames(frames)
+        return {"scores": self._score(frames, self._checked.boxes(boxes, tf.shape(frames)[0]))}
 
     def explain(self, frames: tf.Tensor, boxes: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores clips of raw frames, and tells the edges that the scores come from.
@@ -128,8 +128,8 @@ class Signatures:
         Raises:
             tf.errors.InvalidArgumentError: as `serving_default`.
         """
-        frames = self._checked_frames(frames)
-        boxes = self._checked_boxes(boxes, tf.shape(frames)[0])
+        frames = self._checked.frames(frames)
+        boxes = self._checked.boxes(boxes, tf.shape(frames)[0])
         scores, edges = self._scores_and_edges(frames, boxes)
         return {"scores": scores, **explanation.outputs(edges)}
 
@@ -147,7 +147,7 @@ class Signatures:
             tf.errors.InvalidArgumentError: the frames have another shape, or are larger than they
                 may be.
         """
-        frames = self._checked_frames(frames)
+        frames = self._checked.frames(frames, most_clips=self._clip.max_clips)
         return self._score_with_detector(frames, frames)
 
     def encoded_frames(self, encoded_frames: tf.Tensor, boxes: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -164,8 +164,8 @@ class Signatures:
             tf.errors.InvalidArgumentError: an input has another shape or is larger than it may be,
                 a box is not finite, or a frame is no JPEG or has another size than the first.
         """
-        jpegs = self._checked_jpegs(encoded_frames)
-        boxes = self._checked_boxes(boxes, tf.shape(encoded_frames)[0])
+        jpegs = self._checked.jpegs(encoded_frames)
+        boxes = self._checked.boxes(boxes, tf.shape(encoded_frames)[0])
         frames = jpeg_frames.decoded_and_scaled(jpegs, self._clip.short_side)
         return {"scores": self._score(self._by_clip(frames), boxes)}
 
@@ -183,7 +183,9 @@ class Signatures:
             tf.errors.InvalidArgumentError: the input has another shape or is larger than it may be,
                 or a frame is no JPEG or has another size than the first.
         """
-        frames = jpeg_frames.decoded(self._checked_jpegs(encoded_frames))
+        frames = jpeg_frames.decoded(
+            self._checked.jpegs(encoded_frames, most_clips=self._clip.max_clips)
+        )
         scaled = jpeg_frames.scaled(frames, self._clip.short_side)
         return self._score_with_detector(self._by_clip(scaled), self._by_clip(frames))
 
@@ -202,10 +204,7 @@ class Signatures:
             tf.errors.InvalidArgumentError: there are no records or too many, or one of them or a
                 frame is not what it should be.
         """
-        most = self._limits.videos
-        records = input_checks.checked_shape(
-            "sequence_example", sequence_example, [(1, most)], f"[B] with B of 1 to {most}"
-        )
+        records = self._checked.records(sequence_example)
         scorer = VideoScorer(
             self._score,
             self._model.num_classes,
@@ -226,75 +225,29 @@ class Signatures:
 
     def _score_with_detector(self, frames: tf.Tensor, seen: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores `frames`, with what the detector finds on `seen`, the same in another size."""
-        shape = tf.shape(seen)
-        seen = tf.reshape(seen[:, :: self._clip.box_stride], tf.concat([[-1], shape[2:]], axis=0))
-        found = self._detected(seen)
-        rows = [-1, self._num_feature_frames, self._detector.num_boxes]
-        boxes = tf.reshape(found.boxes, [*rows, 4])
-        scores = self._score(frames, boxes)
-        return {"scores": scores, "boxes": boxes, "box_scores": tf.reshape(found.scores, rows)}
+        num_frames, num_boxes = self._num_feature_frames, self._detector.num_boxes
+        # Clip by clip: a detector scales small frames up, and needs memory as for large ones.
+        found = tf.map_fn(
+            lambda clip: self._detected(clip[:: self._clip.box_stride]),
+            seen,
+            fn_output_signature=Detections(
+                tf.TensorSpec([num_frames, num_boxes, 4], tf.float32),
+                tf.TensorSpec([num_frames, num_boxes], tf.float32),
+                tf.TensorSpec([num_frames, num_boxes], tf.bool),
+            ),
+            parallel_iterations=1,
+        )
+        scores = self._score(frames, found.boxes)
+        return {"scores": scores, "boxes": found.boxes, "box_scores": found.scores}
 
     def _detected(self, frames: tf.Tensor) -> Detections:
-        """What the detector finds on frames uint8 `[N, H, W, 3]`."""
+        """What the detector finds on frames uint8 `[T', H, W, 3]`."""
         return self._detector.detect(tf.ensure_shape(frames, [None, None, None, 3]))
 
     def _by_clip(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames `[B T, H, W, 3]` as `[B, T, H, W, 3]`."""
         shape = tf.concat([[-1, self._clip.num_frames], tf.shape(frames)[1:]], axis=0)
         return tf.ensure_shape(tf.reshape(frames, shape), self._frames_spec.shape)
-
-    def _checked_frames(self, frames: tf.Tensor) -> tf.Tensor:
-        num_frames, side = self._clip.num_frames, self._limits.smallest_side
-        one, three = input_checks.at_least(1), input_checks.exactly(3)
-        sides = [input_checks.at_least(side)] * 2
-        frames = input_checks.checked_shape(
-            "frames",
-            frames,
-            [one, input_checks.exactly(num_frames), *sides, three],
-            f"[B, {num_frames}, H, W, 3] with B of at least 1, H and W of at least {side}",
-        )
-        sizes = tf.unstack(tf.shape(frames)[:4])
-        return input_checks.checked_product(
-            "frames", frames, sizes, self._limits.seen_pixels, _PIXELS
-        )
-
-    def _checked_jpegs(self, encoded_frames: tf.Tensor) -> tf.Tensor:
-        """The images `[B T]`, which may be decoded and scaled."""
-        name, num_frames = "encoded_frames", self._clip.num_frames
-        encoded_frames = input_checks.checked_shape(
-            name,
-            encoded_frames,
-            [input_checks.at_least(1), input_checks.exactly(num_frames)],
-            f"[B, {num_frames}] with B of at least 1",
-        )
-
-        def name_of(index: tf.Tensor) -> tf.Tensor:
-            place = tf.stack([index // num_frames, index % num_frames])
-            return tf.strings.join([f"{name}[", input_checks.row(place), "]"])
-
-        return jpeg_frames.checked(
-            tf.reshape(encoded_frames, [-1]), name, name_of, self._clip.short_side, self._limits
-        )
-
-    def _checked_boxes(self, boxes: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-        exactly = input_checks.exactly
-        boxes = input_checks.checked_shape(
-            "boxes",
-            boxes,
-            [exactly(batch), exactly(self._num_feature_frames), input_checks.ANY, exactly(4)],
-            f"[B, {self._num_feature_frames}, K, 4] with the B of the frames",
-        )
-        shape = tf.shape(boxes)
-        boxes = input_checks.checked_product(
-            "boxes",
-            boxes,
-            [shape[0], shape[1], shape[2], shape[1], shape[2]],
-            self._limits.edges,
-            "edges (B * N * N, of N boxes a clip)",
-        )
-        return input_checks.checked_values(
-            "boxes", boxes, tf.math.is_finite(boxes), "has a number that is not finite"
-        )
 
 
 def _graph_function(

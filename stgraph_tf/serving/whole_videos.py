@@ -101,7 +101,7 @@ class VideoScorer:
             tf.gather(chosen["jpegs"], chosen["frame_indices"][index]),
             tf.strings.join(["a clip of ", name]),
             lambda _: tf.strings.join(["a frame of ", name]),
-            self._clip.short_side,
+            self._clip,
             self._limits,
         )
         cut = transforms.evaluation_transform(

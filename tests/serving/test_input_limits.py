@@ -35,16 +35,23 @@ def with_scans(data, count):
 
 
 class RawLimitsTest(ExportedTestCase):
-    def test_more_pixels_than_a_request_may_have(self):
-        self.assertEqual(LIMITS.seen_pixels, 8 * NUM_FRAMES * 2 * SHORT_SIDE**2)
-        frames, boxes = request(batch=1, height=96, width=97)
+    def test_more_pixels_than_a_clip_or_a_request_may_have(self):
+        square = NUM_FRAMES * SHORT_SIDE**2
+        self.assertEqual((LIMITS.clip_pixels, LIMITS.seen_pixels), (4 * square, 8 * 2 * square))
+        frames, boxes = request(batch=5, height=48, width=49, num_boxes=1)
         self.assert_refused(
-            "frames of shape [1, 4, 96, 97, 3] have more than the 36864 pixels (B * T * H * W) "
+            "frames of shape [1, 4, 48, 49, 3] have more than the 9216 pixels (T * H * W) that a "
+            "clip may have",
+            frames=frames[:1],
+            boxes=boxes[:1],
+        )
+        self.assert_refused(
+            "frames of shape [5, 4, 48, 48, 3] have more than the 36864 pixels (B * T * H * W) "
             "that a request may have",
-            frames=frames,
+            frames=frames[:, :, :, :48],
             boxes=boxes,
         )
-        self.call("serving_default", frames=frames[:, :, :, :96], boxes=boxes)
+        self.call("serving_default", frames=frames[:4, :, :, :48], boxes=boxes[:4])
 
     def test_more_boxes_than_a_graph_may_have(self):
         frames, _ = request(batch=1)
@@ -115,9 +122,9 @@ class JpegLimitsTest(ExportedTestCase):
 
     def test_a_narrow_frame_that_would_be_scaled_to_an_enormous_one(self):
         self.assert_images_refused(
-            "encoded_frames has 4 frames of [24, 240000] pixels once scaled, and may have 36864 "
-            "pixels in all",
-            jpeg(np.zeros([1, 10000, 3], np.uint8)),
+            "encoded_frames has 4 frames of [24, 120] pixels once scaled, and may have 9216 pixels "
+            "in all in a clip",
+            jpeg(np.zeros([1, 5, 3], np.uint8)),
         )
 
     def test_scans_that_take_much_longer_than_their_bytes_suggest(self):

@@ -71,7 +71,13 @@ class SignaturesTest(ExportedTestCase):
         saved = tf.train.load_checkpoint(f"{self.folder}/variables/variables")
         shapes = saved.get_variable_to_shape_map()
         shapes.pop("_CHECKPOINTABLE_OBJECT_GRAPH")
-        expected = [list(weight.shape) for weight in self.model.weights]
+        # Batch normalization became the biases of convolutions: its shift is what is left of it.
+        folded = ("gamma", "moving_mean", "moving_variance")
+        expected = [
+            list(weight.shape)
+            for weight in self.model.weights
+            if not ("/backbone/" in weight.path and weight.path.endswith(folded))
+        ]
         self.assertCountEqual(shapes.values(), expected)
 
     def test_zero_boxes_are_no_boxes(self):
