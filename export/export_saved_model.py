@@ -45,6 +45,13 @@ _PRECISION = flags.DEFINE_enum(
     "That the exported model computes in, whatever it was trained in. bfloat16 pays where the "
     "processor multiplies it (avx512_bf16 or amx_bf16), and is slow elsewhere.",
 )
+_MAX_CLIPS = flags.DEFINE_integer(
+    "max_clips",
+    8,
+    "Clips that a request may hold, if their frames are twice as wide as high, and of smaller "
+    "frames more; also whole videos. Bounds the memory of a server.",
+    lower_bound=1,
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -63,6 +70,7 @@ def main(argv: Sequence[str]) -> None:
         version=_VERSION.value,
         rpn=_RPN.value,
         precision=_PRECISION.value,
+        max_clips=_MAX_CLIPS.value,
     )
     print(f"published {done.path}")
     print(

@@ -18,6 +18,8 @@ FOLDER = "assets"
 LABELS_FILE = "labels.txt"
 CLIP_FILE = "clip.json"
 FORMAT_VERSION = 1
+# Enough for requests that a GPU is busy with, and bounded memory on a CPU.
+MAX_CLIPS = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ class ClipSpec:
     # What the first files of this version do not have:
     rpn: str = ""
     pooling: str = "max"
-    max_clips: int = 8
+    max_clips: int = MAX_CLIPS
 
 
 def texts(labels: Sequence[str], clip: ClipSpec) -> dict[str, str]:

@@ -15,7 +15,15 @@ from stgraph_tf import files, program
 from stgraph_tf.data import dataset_info
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.proposals.detector import Detector, open_detector
-from stgraph_tf.serving import assets, describe, optimize, signatures, verification, versions
+from stgraph_tf.serving import (
+    assets,
+    describe,
+    optimize,
+    signatures,
+    verification,
+    versions,
+    warmup,
+)
 from stgraph_tf.training import checkpoints
 from stgraph_tf.training.inputs import check_box_stride
 from stgraph_tf.training.workdir import Workdir
@@ -51,6 +59,7 @@ def export(
     version: int | None = None,
     rpn: str | None = None,
     precision: str = "float32",
+    max_clips: int = assets.MAX_CLIPS,
 ) -> Export:
     """Restores a trained model and publishes it as `output/VERSION`.
 
@@ -64,6 +73,7 @@ def export(
         rpn: a checkpoint of the Region Proposal Network that finds boxes inside the exported model;
             None to have clients send boxes.
         precision: that the exported model computes in, one of `optimize.PRECISIONS`.
+        max_clips: that a request may hold, see `assets.ClipSpec`.
 
     Raises:
         ValueError: the config, the run and the checkpoint do not fit each other, the version
@@ -80,7 +90,7 @@ def export(
     check_box_stride(config, model)
 
     detector = open_detector(f"rpn:{rpn}", config.data.num_boxes) if rpn else None
-    clip = clip_spec(config, info, checkpoint, rpn)
+    clip = clip_spec(config, info, checkpoint, rpn, max_clips)
     clips, clips_name = _verification_clips(config, clip)
     tolerance = verification.TOLERANCES[precision]
     difference = publish(
@@ -97,7 +107,11 @@ def export(
 
 
 def clip_spec(
-    config: ConfigDict, info: DatasetInfo, checkpoint: str, rpn: str | None = None
+    config: ConfigDict,
+    info: DatasetInfo,
+    checkpoint: str,
+    rpn: str | None = None,
+    max_clips: int = assets.MAX_CLIPS,
 ) -> assets.ClipSpec:
     """What clients must know to cut clips as the model was trained and evaluated."""
     return assets.ClipSpec(
@@ -114,6 +128,7 @@ def clip_spec(
         num_clips=config.evaluation.num_clips,
         rpn=os.path.basename(rpn.rstrip("/")) if rpn else "",
         pooling=config.evaluation.pooling,
+        max_clips=max_clips,
     )
 
 
@@ -165,7 +180,7 @@ def save(
     detector: Detector | None = None,
     precision: str = "float32",
 ) -> None:
-    """Writes the SavedModel: signatures, weights and assets, and nothing of the training.
+    """Writes the SavedModel: signatures, weights, assets and warm-up requests.
 
     With a detector (a `tf.Module`), the model has signatures that need no boxes. The network is
     made faster and computes in `precision`, see `optimize`; the detector stays as it is.
@@ -186,6 +201,7 @@ def save(
         module.clip = tf.saved_model.Asset(clip_path)
         with _warnings_only():
             tf.saved_model.save(module, path, signatures=functions)
+    warmup.write(path, clip, functions)
 
 
 def _verification_clips(
