@@ -9,12 +9,22 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
+from stgraph_tf.data import schema
 from stgraph_tf.proposals.rpn import Rpn
 from stgraph_tf.proposals.rpn_settings import RpnSettings
 from stgraph_tf.serving import assets, export, verification
 from stgraph_tf.serving.film_clips import FilmClips
 from stgraph_tf.serving.predictor import Predictor
-from tests.serving.exported import CLIP, LABELS, NUM_FRAMES, compressed, small_model
+from tests.serving import without_python
+from tests.serving.exported import (
+    CLIP,
+    LABELS,
+    NUM_FRAMES,
+    compressed,
+    record,
+    small_model,
+    without_box_lists,
+)
 
 NUM_BOXES = 5
 SETTINGS = RpnSettings(
@@ -76,6 +86,24 @@ class DetectorInsideTest(parameterized.TestCase):
         expected = served(encoded_frames=tf.constant(jpegs), boxes=tf.constant(result["boxes"]))
         np.testing.assert_allclose(result["scores"], expected["scores"], atol=1e-6)
 
+    def test_videos_whose_record_has_no_boxes_get_those_that_are_found(self):
+        with_boxes = record("a", NUM_FRAMES, 48, 64)
+        without = without_box_lists(with_boxes)
+        found = self.call("sequence_example", [without])["scores"]
+        jpegs = schema.parse(without)["frames"].numpy()
+        expected = self.call("encoded_frames_only", jpegs[np.newaxis])["scores"]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+        both = self.call("sequence_example", [with_boxes, without])["scores"]
+        np.testing.assert_allclose(both[1], expected[0], atol=1e-6)
+        self.assertGreater(np.abs(both[0] - both[1]).max(), 1e-4)
+
+    def test_runs_without_python(self):
+        clips = frames(1)
+        (answer,) = without_python.run(self.folder, [("frames_only", {"frames": clips})])
+        self.assertEqual(answer.code, 0, answer.message)
+        for name, expected in self.call("frames_only", clips).items():
+            np.testing.assert_allclose(answer.outputs[name], expected, atol=1e-4, err_msg=name)
+
     def test_blank_frames_have_no_boxes_and_finite_scores(self):
         result = self.call("frames_only", np.full_like(frames(1), 77))
         self.assertFalse(np.any(result["boxes"]))
@@ -85,6 +113,11 @@ class DetectorInsideTest(parameterized.TestCase):
     def test_wrong_requests_are_told_off(self):
         with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "frames must have shape"):
             self.call("frames_only", frames()[:, :, :0])
+        many = frames(CLIP.max_clips + 1, 8, 8)
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "with B of 1 to 8, H and W"):
+            self.call("frames_only", many)
+        with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "with B of 1 to 8, received"):
+            self.call("encoded_frames_only", np.full(many.shape[:2], b"", object))
         with self.assertRaisesRegex(tf.errors.InvalidArgumentError, "is no JPEG image"):
             self.call("encoded_frames_only", np.full([1, NUM_FRAMES], b"text", object))
 
@@ -102,7 +135,9 @@ class DetectorInsideTest(parameterized.TestCase):
         self.assertEqual(done.stdout.strip(), f"(1, {len(LABELS)}) False", done.stderr)
 
     def test_every_signature_is_verified(self):
-        clips = list(verification.random_clips(self.clip, 1))
+        video = without_box_lists(record("a", 2 * NUM_FRAMES))
+        (clip,) = verification.random_clips(self.clip, 1)
+        clips = [{**clip, "record": tf.constant(video)}]
         difference = verification.largest_difference(
             self.folder, self.model, self.clip, clips, self.rpn
         )
