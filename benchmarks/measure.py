@@ -28,6 +28,9 @@ class Options:
         profile: whether to say where the time goes.
         torch_python: an interpreter that has PyTorch, for the benchmarks that compare with it.
         rivals_python: an interpreter that has OpenVINO, ONNX Runtime and tf2onnx, likewise.
+        model_base_path: the folder of an exported model's versions, for `load`; None for a model
+            that is made for it.
+        malformed: how many malformed requests `load` sends.
     """
 
     rounds: int = 5
@@ -35,6 +38,8 @@ class Options:
     profile: bool = False
     torch_python: str | None = None
     rivals_python: str | None = None
+    model_base_path: str | None = None
+    malformed: int = 10_000
 
 
 @dataclasses.dataclass(frozen=True)

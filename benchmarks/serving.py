@@ -23,6 +23,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 
+import keras
 import numpy as np
 from absl import logging
 from ml_collections import ConfigDict
@@ -124,13 +125,10 @@ def _write(
     without_graph = {p: os.path.join(folder, f"{p}_i3d") for p in precisions}
     # The stage of the backbone trains the network without a graph.
     for stage, paths in (("joint", exported), ("backbone", without_graph)):
-        model = stages.build_model(config, stage, num_classes)
-        weights = training.weights(config, num_classes, stage)
-        for variable in model.weights:
-            variable.assign(weights[variable.path.split("/", 1)[1]])
+        model = untrained(config, stage, num_classes)
         for precision, path in paths.items():
             labels = [f"class {number}" for number in range(num_classes)]
-            export.save(path, model, labels, _clip_spec(config), precision=precision)
+            export.save(path, model, labels, clip_spec(config), precision=precision)
     onnx, problem = None, ""
     if rivals_python and "float32" in exported:
         try:
@@ -140,7 +138,17 @@ def _write(
     return _Models(inputs, settings, exported, without_graph, onnx, problem)
 
 
-def _clip_spec(config: ConfigDict) -> assets.ClipSpec:
+def untrained(config: ConfigDict, stage: str, num_classes: int) -> keras.Model:
+    """A network with random weights, none of which is left at a value that hides a mistake."""
+    model = stages.build_model(config, stage, num_classes)
+    weights = training.weights(config, num_classes, stage)
+    for variable in model.weights:
+        variable.assign(weights[variable.path.split("/", 1)[1]])
+    return model
+
+
+def clip_spec(config: ConfigDict) -> assets.ClipSpec:
+    """How clips are cut, for a model that never saw a film."""
     return assets.ClipSpec(
         model="benchmark",
         checkpoint="random weights",

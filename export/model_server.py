@@ -75,7 +75,7 @@ _BATCHING_PARAMETERS_FILE = flags.DEFINE_string(
 )
 
 
-def main(argv: Sequence[str]) -> None:
+def main(argv: Sequence[str]) -> int:
     if len(argv) > 1:
         raise ValueError(f"unexpected argument {argv[1]!r}: every argument is a --flag")
     print(_FIRST_LINE, flush=True)
@@ -96,7 +96,8 @@ def main(argv: Sequence[str]) -> None:
     from stgraph_tf.serving.local_server import server
 
     tf.get_logger().setLevel("ERROR")  # It calls its own loader of SavedModels deprecated.
-    asyncio.run(server.serve(settings))
+    lost = asyncio.run(server.serve(settings))
+    return 1 if lost else 0
 
 
 if __name__ == "__main__":

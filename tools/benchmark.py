@@ -8,6 +8,7 @@ The first argument says which part:
     proposals  finding boxes on films
     train      training steps of each stage; PyTorch's too, with --torch_python
     evaluate   scoring videos on whole frames, in batches of several sizes
+    load       the local server: right answers at saturation, malformed requests, and its end
     serve      scoring clips with the exported model; PyTorch too, with --torch_python, and
                OpenVINO and ONNX Runtime, with --rivals_python
 """
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "proposals": "benchmarks.proposals",
     "train": "benchmarks.training",
     "evaluate": "benchmarks.evaluation",
+    "load": "benchmarks.load",
     "serve": "benchmarks.serving",
 }
 
@@ -34,8 +36,8 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that everyone has.", lower_bo
 _AMOUNT = flags.DEFINE_integer(
     "amount",
     None,
-    "Work in a turn: clips for `input`, `evaluate` and `serve`, steps for `train`, films for the "
-    "others; by default, as much as is right.",
+    "Work in a turn: clips for `input`, `evaluate` and `serve`, requests for `load`, steps for "
+    "`train`, films for the others; by default, as much as is right.",
     lower_bound=1,
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Also say where the time goes.")
@@ -51,6 +53,15 @@ _RIVALS_PYTHON = flags.DEFINE_string(
     "Interpreter of an environment with OpenVINO, ONNX Runtime and tf2onnx, which `serve` compares "
     "with: python -m venv DIR && DIR/bin/pip install openvino onnxruntime tf2onnx "
     "tensorflow==2.20.0",
+)
+_MODEL_BASE_PATH = flags.DEFINE_string(
+    "model_base_path",
+    None,
+    "Folder of an exported model's versions, which `load` serves; by default, a small model that "
+    "is made for it.",
+)
+_MALFORMED = flags.DEFINE_integer(
+    "malformed", 10_000, "Malformed requests that `load` sends.", lower_bound=0
 )
 _JSON = flags.DEFINE_string("json", None, "File to write all figures to.")
 
@@ -72,6 +83,8 @@ def main(argv):
             _PROFILE.value,
             _TORCH_PYTHON.value,
             _RIVALS_PYTHON.value,
+            _MODEL_BASE_PATH.value,
+            _MALFORMED.value,
         )
     )
     print(measure.table(report))

@@ -1,4 +1,4 @@
-"""The bound on the requests that are in the server at a time."""
+"""Who may come in: a bounded number of requests at a time, and none when the server stops."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,11 @@ class Admission:
 
     Args:
         limit: that are inside at a time, from before their message is read until they are answered.
+
+    Attributes:
+        accepted: requests that have come in so far.
+        refused: those that found no place.
+        is_closed: whether no more come in, see `close`.
     """
 
     def __init__(self, limit: int):
@@ -23,6 +28,7 @@ class Admission:
         self._empty.set()
         self.accepted = 0
         self.refused = 0
+        self.is_closed = False
 
     @property
     def inside(self) -> int:
@@ -34,8 +40,10 @@ class Admission:
         """Holds a place for a request.
 
         Raises:
-            RequestError: there is none.
+            RequestError: there is none, or the server is stopping.
         """
+        if self.is_closed:
+            raise RequestError(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
         if self._inside >= self._limit:
             self.refused += 1
             raise RequestError(
@@ -53,7 +61,8 @@ class Admission:
             if not self._inside:
                 self._empty.set()
 
-    async def wait_until_empty(self, timeout: float) -> None:
-        """Returns when all accepted requests are answered, or after `timeout` seconds."""
+    async def close(self, timeout: float) -> None:
+        """Lets no more in, and returns when all are answered, or after `timeout` seconds."""
+        self.is_closed = True
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._empty.wait(), timeout)

@@ -55,6 +55,10 @@ class Monitoring:
         )
         inside = self._gauge(":stgraph_tf:local_server:requests_inside", "Requests not answered.")
         inside.set_function(lambda: admission.inside)
+        accepted = self._gauge(
+            ":stgraph_tf:local_server:requests_accepted", "Requests for which there was a place."
+        )
+        accepted.set_function(lambda: admission.accepted)
         refused = self._gauge(
             ":stgraph_tf:local_server:requests_refused", "Requests for which there was no place."
         )

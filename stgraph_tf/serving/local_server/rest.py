@@ -42,7 +42,6 @@ class RestServer:
     def __init__(self, answering: Answering, settings: Settings):
         self._answering = answering
         self._settings = settings
-        self._stopping = False
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(
@@ -67,13 +66,8 @@ class RestServer:
         await site.start()
         return self._runner.addresses[0][1]
 
-    async def stop(self) -> None:
-        """Accepts no more connections, answers what was accepted, and closes."""
-        self._stopping = True
-        for site in self._runner.sites:
-            await site.stop()
-        # Not the runner's own wait, which drops what arrives of a body.
-        await self._answering.admission.wait_until_empty(self._settings.stop_timeout_seconds)
+    async def close(self) -> None:
+        """Stops listening, and closes all connections. What is being sent on them is lost."""
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -84,7 +78,7 @@ class RestServer:
         except Exception:
             logging.exception("a request failed")
             response = _json({"error": "the server failed"}, 500)
-        if self._stopping:
+        if self._answering.admission.is_closed:
             response.force_close()
         return response
 
@@ -108,7 +102,8 @@ class RestServer:
         if request.method == "GET" and request.path == "/healthz":
             return _json({"status": "alive"})
         if request.method == "GET" and request.path == "/readyz":
-            ready = self._answering.versions.is_available and not self._stopping
+            closed = self._answering.admission.is_closed
+            ready = self._answering.versions.is_available and not closed
             return _json({"status": "ready" if ready else "not ready"}, 200 if ready else 503)
         status = 400 if request.path.lower().startswith("/v1/") else 404
         return _json({"error": f"Malformed request: {request.method} {request.path}"}, status)
@@ -145,10 +140,15 @@ class RestServer:
         if (request.content_length or 0) > limit:
             raise too_large
         body = bytearray()
-        async for chunk in request.content.iter_any():
-            body += chunk
-            if len(body) > limit:
-                raise too_large
+        try:
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > limit:
+                    raise too_large
+        except web.RequestPayloadError as error:
+            raise invalid(f"the body is not as its headers say: {error}") from error
+        except ConnectionError as error:
+            raise RequestError(grpc.StatusCode.CANCELLED, "the client has gone") from error
         return bytes(body)
 
 

@@ -21,6 +21,8 @@ from stgraph_tf.serving.local_server.settings import Settings
 _NUM_CODING_THREADS = 2
 # After which a silent client is asked whether it is still there.
 _KEEPALIVE_SECONDS = 60
+# For clients to hear that the server is stopping.
+_PARTING_SECONDS = 0.2
 
 
 class LocalServer:
@@ -65,20 +67,25 @@ class LocalServer:
         except OSError as error:
             raise _cannot_listen("rest_api_port", settings, settings.rest_api_port) from error
         try:
-            self.port = self._grpc.add_insecure_port(f"{settings.host}:{settings.port}")
+            self.port = self._grpc.add_insecure_port(_address(settings.host, settings.port))
         except RuntimeError as error:
-            await self._rest.stop()
+            await self._rest.close()
             raise _cannot_listen("port", settings, settings.port) from error
         await self._grpc.start()
         self._watching = asyncio.get_running_loop().create_task(self._versions.watch())
 
-    async def stop(self) -> None:
-        """Stops listening, answers all accepted requests, and unloads the model."""
+    async def stop(self) -> int:
+        """Accepts no more requests, answers all that were, and unloads the model.
+
+        Returns:
+            How many requests were not answered in time, and are cut off.
+        """
         timeout = self.settings.stop_timeout_seconds
-        await asyncio.gather(self._grpc.stop(timeout), self._rest.stop())
+        # Both ports answer meanwhile that the server is stopping. Closed, they would cut off what
+        # is on its way.
+        await asyncio.gather(self._admission.close(timeout), asyncio.sleep(_PARTING_SECONDS))
         lost = self._admission.inside
-        if lost:
-            logging.error("%d requests were cut off after %g seconds", lost, timeout)
+        await asyncio.gather(self._grpc.stop(_PARTING_SECONDS), self._rest.close())
         await self._scheduler.finish()
         if self._watching:
             self._watching.cancel()
@@ -91,10 +98,14 @@ class LocalServer:
             "stopped: answered %d of %d accepted requests, refused %d for want of a place",
             *(self._admission.accepted - lost, self._admission.accepted, self._admission.refused),
         )
+        return lost
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings) -> int:
     """Runs a server until the process gets SIGTERM or SIGINT; another SIGINT ends it at once.
+
+    Returns:
+        How many requests were cut off.
 
     Raises:
         ValueError: a port is taken.
@@ -115,12 +126,12 @@ async def serve(settings: Settings) -> None:
     server = LocalServer(settings)
     await server.start()
     print(
-        f"listening: gRPC on {settings.host}:{server.port}, REST on "
-        f"http://{settings.host}:{server.rest_api_port}/v1/models/{settings.model_name}",
+        f"listening: gRPC on {_address(settings.host, server.port)}, REST on http://"
+        f"{_address(settings.host, server.rest_api_port)}/v1/models/{settings.model_name}",
         flush=True,
     )
     await stopping.wait()
-    await server.stop()
+    return await server.stop()
 
 
 def _grpc_options(settings: Settings) -> list[tuple[str, int]]:
@@ -138,5 +149,10 @@ def _grpc_options(settings: Settings) -> list[tuple[str, int]]:
 
 def _cannot_listen(flag: str, settings: Settings, port: int) -> ValueError:
     return ValueError(
-        f"--{flag}: {settings.host}:{port} cannot be listened on; another server may have it"
+        f"--{flag}: {_address(settings.host, port)} cannot be listened on; another server may have "
+        "it"
     )
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

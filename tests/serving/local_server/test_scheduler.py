@@ -1,13 +1,16 @@
 """The queue before TensorFlow: its bound, deadlines, batches, and clients who leave."""
 
 import functools
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 from absl.testing import absltest
 
-from tests.serving.local_server import serving_case
+from stgraph_tf.serving.local_server import background
+from tests.serving.local_server import serving_case, small_model
+from tests.serving.local_server.asking import Client
 from tests.serving.local_server.serving_case import ServingCase
 
 SECONDS = 20
@@ -94,6 +97,35 @@ class QueueTest(QueueCase):
         self.client.predict(x=rows(2))
         after, _ = self.computed()
         self.assertEqual(after - before, 2)
+
+
+class CutOffTest(QueueCase):
+    CHANGES = {"stop_timeout_seconds": 0.3}  # noqa: RUF012
+
+    def test_what_takes_too_long_is_cut_off_when_the_server_stops(self):
+        path = self.pipe()
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        small_model.publish(folder, 1)
+        settings = serving_case.settings(folder, **self.CHANGES)
+        with self.assertLogs("absl", "INFO") as logged:
+            with background.running(settings) as server:
+                client = Client(server)
+                client.wait_for_version(1)
+                call = client.prediction.Predict.future(
+                    client.request("wait", path=np.array([path.encode()], object)), timeout=SECONDS
+                )
+                client.wait_until(lambda: client.inside() == 1)
+
+                def let_go():
+                    # TensorFlow cannot be cut off: the server waits until it has done.
+                    code = call.code()
+                    serving_case.let_go(path)
+                    return code
+
+                code = self.pool.submit(let_go)
+            self.assertIn(code.result(), (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE))
+            client.close()
+        self.assertIn("answered 0 of 1 accepted requests", logged.output[-1])
 
 
 class BatchingTest(QueueCase):
