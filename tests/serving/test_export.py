@@ -161,6 +161,12 @@ class ExportTest(ExportTestCase):
         )
         self._check_use_without_keras_and_this_package(done.path)
 
+    def test_what_requests_may_hold_and_how_clips_are_pooled(self):
+        config = config_for(self.config.data.dir)
+        config.evaluation.pooling = "mean"
+        clip = export.clip_spec(config, self.info, "ckpt-2", max_clips=3)
+        self.assertEqual((clip.pooling, clip.max_clips), ("mean", 3))
+
     def _check_use_without_keras_and_this_package(self, path):
         frames = np.random.default_rng(0).integers(0, 256, (1, 4, 24, 24, 3))
         boxes = [[[[0.1, 0.2, 0.7, 0.9]]] * 2]

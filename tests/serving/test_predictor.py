@@ -1,5 +1,7 @@
 """A film through an exported model: the clips and the scores of an evaluation."""
 
+import dataclasses
+import json
 import os
 import shutil
 import tempfile
@@ -273,6 +275,10 @@ class PredictorTest(FilmTestCase):
             ("[1]", "clip.json: expected format_version 1, received None"),
             ('{"format_version": 2}', "clip.json: expected format_version 1, received 2"),
             ('{"format_version": 1, "model": "m"}', "clip.json lacks checkpoint, loss"),
+            (
+                json.dumps({"format_version": 1, **dataclasses.asdict(CLIP), "pooling": "sum"}),
+                "clip.json: pooling must be one of max, mean, received 'sum'",
+            ),
         ):
             assets.write(os.path.join(saved, "assets"), LABELS, CLIP)
             with open(clip_path, "w") as file:
