@@ -45,7 +45,7 @@ _MALFORMED_CLIENTS = 24
 _TOLERANCE = 1e-5
 # Enough for the clips of the model that is made here; and too large a message is soon too large.
 _LEAST_BYTES = 2**22
-_CLIENT_SECONDS = 2
+_CLIENT_SECONDS = 5
 _INSIDE = ":stgraph_tf:local_server:requests_inside"
 _ACCEPTED = ":stgraph_tf:local_server:requests_accepted"
 # Connections that a server holds on to for a moment.

@@ -63,21 +63,25 @@ def mistakes(target: Target) -> list[Mistake]:
             "noise after gRPC's beginning",
             lambda random: answer(target.port, opening + noise(random)),
             _BROKEN,
+            is_slow=True,
         ),
         Mistake(
             "half a body, slowly",
             lambda random: answer(target.rest_port, head % 100 + b"half"),
             frozenset({"HTTP 408"}),
+            is_slow=True,
         ),
         Mistake(
             "half a head, slowly",
             lambda random: answer(target.rest_port, cut(random, head % 100)),
             _CLOSED,
+            is_slow=True,
         ),
         Mistake(
             "half a message, slowly",
             lambda random: answer(target.port, opening + half_message),
             frozenset({"grpc-status 4"}),
+            is_slow=True,
         ),
         Mistake(
             "half a request, then half-closed",

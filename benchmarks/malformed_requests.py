@@ -13,6 +13,9 @@ import numpy as np
 
 from benchmarks.known_requests import Clip
 
+# Of a quick mistake, for one of a slow one.
+_TURNS = 4
+
 
 @dataclasses.dataclass(frozen=True)
 class Target:
@@ -39,11 +42,13 @@ class Mistake:
         name: in words.
         send: sends one and returns how it was answered, in a word or two.
         proper: the answers that are right.
+        is_slow: whether the server must first give the client up.
     """
 
     name: str
     send: Callable[[np.random.Generator], str]
     proper: frozenset[str]
+    is_slow: bool = False
 
 
 def send(
@@ -52,7 +57,7 @@ def send(
     """Makes mistakes in turn, several at a time.
 
     Args:
-        mistakes: their kinds, each of which has its turn.
+        mistakes: their kinds; slow ones have a turn where others have four.
         count: of mistakes in all.
         num_clients: that are made at a time.
         seed: of what is random in them.
@@ -63,6 +68,7 @@ def send(
     Raises:
         ValueError: an answer is not proper.
     """
+    order = [m for m in mistakes if not m.is_slow] * _TURNS + [m for m in mistakes if m.is_slow]
     numbers, lock = iter(range(count)), threading.Lock()
     answers = collections.defaultdict(collections.Counter)
     failures = []
@@ -73,7 +79,7 @@ def send(
                 number = next(numbers, None)
             if number is None:
                 return
-            mistake = mistakes[number % len(mistakes)]
+            mistake = order[number % len(order)]
             try:
                 answer = mistake.send(np.random.default_rng((seed, number)))
             except Exception as error:

@@ -26,8 +26,8 @@ class LoadTest(absltest.TestCase):
             for protocol in ("gRPC", "REST"):
                 self.assertRegex(notes, rf"{kind}, {protocol}: \d\d requests, p50 \d+ ms, p99 \d+")
         self.assertIn("200 malformed requests in", notes)
-        self.assertIn("a JPEG that breaks off: INVALID_ARGUMENT 5", notes)
-        self.assertIn("half a body, slowly: HTTP 408 ", notes)
+        self.assertRegex(notes, r"a JPEG that breaks off: INVALID_ARGUMENT \d")
+        self.assertRegex(notes, r"half a body, slowly: HTTP 408 \d")
         self.assertRegex(notes, r"SIGTERM under load: exit status 0, (\d+) of \1 accepted requests")
 
     def test_an_improper_answer_is_told(self):
