@@ -119,7 +119,8 @@ def _header(jpeg: tf.Tensor) -> tf.Tensor:
     """Height, width and number of scans of an image, int32 `[3]`."""
     first, second = _START_OF_SCAN
     data = tf.io.decode_raw(jpeg, tf.uint8)
-    scans = tf.math.count_nonzero((data[:-1] == first) & (data[1:] == second), dtype=tf.int32)
+    markers = tf.where(data[:-1] == first)[:, 0]
+    scans = tf.math.count_nonzero(tf.gather(data, markers + 1) == second, dtype=tf.int32)
     return tf.concat([transforms.jpeg_size(jpeg), [scans]], axis=0)
 
 

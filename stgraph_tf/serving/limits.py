@@ -12,7 +12,7 @@ from stgraph_tf.serving.assets import ClipSpec
 # The widest frames of which `max_clips` clips fit, in heights; and the widest of which one does:
 # what non-local blocks need grows with the square of a clip's pixels.
 _ASPECT, _GREATEST_ASPECT = 2, 4
-# A decoded pixel takes a hundredth of the memory that the network needs for one.
+# A decoded pixel takes a fiftieth of the memory that the network needs for one.
 _DECODED_PER_SEEN = 4
 # Boxes a frame, over those that the model was trained with, of which `max_clips` clips fit.
 _BOXES_PER_TRAINED = 2

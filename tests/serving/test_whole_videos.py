@@ -1,6 +1,7 @@
 """The signature `sequence_example`, against the evaluation of the same records."""
 
 import dataclasses
+import functools
 import os
 import tempfile
 
@@ -10,7 +11,8 @@ from absl.testing import absltest
 
 from stgraph_tf.data import pipeline, schema, shards
 from stgraph_tf.evaluation import views
-from stgraph_tf.serving.signatures import Signatures
+from stgraph_tf.serving.limits import Limits
+from stgraph_tf.serving.whole_videos import VideoScorer
 from tests.serving.exported import (
     CLIP,
     LABELS,
@@ -31,9 +33,20 @@ RECORDS = (
 )
 
 
+@functools.cache
+def compiled():
+    """The trained model as an evaluation runs it."""
+    model, _, _ = joint()
+    specs = {
+        "frames": tf.TensorSpec([None, CLIP.num_frames, None, None, 3], tf.uint8),
+        "boxes": tf.TensorSpec([None, CLIP.num_frames // CLIP.box_stride, None, 4], tf.float32),
+        "mask": tf.TensorSpec([None, CLIP.num_frames // CLIP.box_stride, None], tf.bool),
+    }
+    return views.compiled(model, views.ACTIVATIONS[CLIP.loss], specs)
+
+
 def evaluated(records, clip):
     """The scores `[V, C]` that an evaluation gives the videos, in the order of their ids."""
-    model, _, _ = joint()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "validation-00000-of-00001.tfrecord")
         shards.write(path, records)
@@ -47,9 +60,7 @@ def evaluated(records, clip):
             short_side=clip.short_side,
             batch_size=2,
         )
-        return views.score_videos(
-            model, clips, views.ACTIVATIONS[clip.loss], pooling=clip.pooling
-        ).scores
+        return views.pooled_scores(compiled(), clips, pooling=clip.pooling).scores
 
 
 def without_feature(serialized, key):
@@ -75,9 +86,12 @@ class WholeVideosTest(ExportedTestCase):
 
     def test_the_mean_of_clips_of_which_some_are_alike(self):
         clip = dataclasses.replace(CLIP, num_clips=5, pooling="mean")
-        served = Signatures(self.model, clip, smallest_side=4)
-        scores = served.sequence_example(tf.constant(RECORDS))["scores"]
+        scorer = VideoScorer(self.score, len(LABELS), clip, Limits.of(clip, smallest_side=4))
+        scores = scorer(tf.constant(RECORDS))
         np.testing.assert_allclose(scores, evaluated(RECORDS, clip), atol=1e-5)
+
+    def score(self, frames, boxes):
+        return self.loaded.signatures["serving_default"](frames=frames, boxes=boxes)["scores"]
 
     def assert_record_refused(self, sentence, serialized):
         """The record as the second of a request."""

@@ -14,7 +14,6 @@ from tests.serving import without_python
 from tests.serving.exported import (
     CLIP,
     LABELS,
-    NUM_FRAMES,
     ExportedTestCase,
     compressed,
     record,
@@ -63,77 +62,85 @@ class VariantsTest(parameterized.TestCase):
 
 
 class JointTest(ExportedTestCase):
-    def setUp(self):
-        super().setUp()
-        without_python.program()
+    """All requests go to one process, which must outlive the wrong ones."""
 
-    def test_every_signature_gives_what_it_gives_python(self):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        without_python.program()
         frames, boxes = request(num_boxes=6)
         jpegs, _ = compressed(frames)
-        requests = [
+        cls.good = [
             ("serving_default", {"frames": frames, "boxes": boxes}),
             ("explain", {"frames": frames, "boxes": boxes}),
             ("encoded_frames", {"encoded_frames": jpegs, "boxes": boxes}),
             ("sequence_example", {"sequence_example": np.array([record("a", 7)], object)}),
         ]
-        answers = without_python.run(self.folder, requests)
-        for (name, inputs), answer in zip(requests, answers, strict=True):
+        wrong_jpegs = jpegs.copy()
+        wrong_jpegs[1, 3] = b""
+        no_number = np.where(boxes > 0.9, np.nan, boxes)
+        cls.wrong = [
+            ("serving_default", {"frames": frames[:, 1:], "boxes": boxes}),
+            ("serving_default", {"frames": frames[:0], "boxes": boxes[:0]}),
+            ("serving_default", {"frames": frames, "boxes": boxes[:, 1:]}),
+            ("serving_default", {"frames": frames, "boxes": no_number}),
+            ("encoded_frames", {"encoded_frames": wrong_jpegs, "boxes": boxes}),
+            ("sequence_example", {"sequence_example": np.array([b"?"], object)}),
+        ]
+        cls.warm_up = [
+            (
+                request.model_spec.signature_name,
+                {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()},
+            )
+            for request in warmup.read(cls.folder)
+        ]
+        answers = without_python.run(cls.folder, [*cls.warm_up, *cls.wrong, *cls.good])
+        cls.good_answers = answers[-len(cls.good) :]
+        cls.wrong_answers = answers[len(cls.warm_up) : -len(cls.good)]
+        cls.warm_up_answers = answers[: len(cls.warm_up)]
+
+    def test_every_signature_gives_what_it_gives_python(self):
+        for (name, inputs), answer in zip(self.good, self.good_answers, strict=True):
             self.assertEqual(answer.code, 0, answer.message)
             expected = self.outputs(name, **inputs)
             self.assertEqual(answer.outputs.keys(), expected.keys())
             for key, value in expected.items():
                 np.testing.assert_allclose(answer.outputs[key], value, atol=1e-5, err_msg=key)
 
-    def test_the_warm_up_requests_succeed(self):
-        requests = [
-            (
-                request.model_spec.signature_name,
-                {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()},
-            )
-            for request in warmup.read(self.folder)
-        ]
-        self.assertLen(requests, 5)
-        for answer in without_python.run(self.folder, requests):
-            self.assertEqual(answer.code, 0, answer.message)
-
     def test_wrong_requests_get_a_status_and_a_sentence(self):
-        frames, boxes = request()
-        jpegs, _ = compressed(frames)
-        jpegs[1, 3] = b""
-        no_number = np.where(boxes > 0.9, np.nan, boxes)
-        wrong = [
-            ("serving_default", {"frames": frames[:, 1:], "boxes": boxes}, "frames must have sha"),
-            ("serving_default", {"frames": frames[:0], "boxes": boxes[:0]}, "frames must have sha"),
-            ("serving_default", {"frames": frames, "boxes": boxes[:, 1:]}, "boxes must have shape"),
-            ("serving_default", {"frames": frames, "boxes": no_number}, "that is not finite"),
-            ("encoded_frames", {"encoded_frames": jpegs, "boxes": boxes}, "[1, 3] is no JPEG"),
-            ("sequence_example", {"sequence_example": np.array([b"?"], object)}, "example[0]"),
-        ]
-        answers = without_python.run(self.folder, [request[:2] for request in wrong])
-        for (_, _, sentence), answer in zip(wrong, answers, strict=True):
+        sentences = (
+            *("frames must have shape", "frames must have shape", "boxes must have shape"),
+            *("has a number that is not finite", "encoded_frames[1, 3] is no JPEG image"),
+            "Invalid protocol message input, example id: sequence_example[0]",
+        )
+        for sentence, answer in zip(sentences, self.wrong_answers, strict=True):
             self.assertEqual(answer.code, tf.errors.INVALID_ARGUMENT)
             self.assertIn(sentence, answer.message)
 
-    def command_line(self, *arguments):
-        """What `saved_model_cli` says to some arguments."""
-        program = (sys.executable, "-m", "tensorflow.python.tools.saved_model_cli")
-        done = subprocess.run([*program, *arguments], capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
+    def test_the_warm_up_requests_succeed(self):
+        self.assertLen(self.warm_up, 5)
+        for answer in self.warm_up_answers:
+            self.assertEqual(answer.code, 0, answer.message)
 
     def test_the_command_line_of_tensorflow(self):
         frames, boxes = request(batch=1)
-        common = ["--dir", self.folder, "--tag_set", "serve"]
-        common += ["--signature_def", "serving_default"]
-        shown = self.command_line("show", *common)
-        self.assertIn(f"shape: (-1, {NUM_FRAMES}, -1, -1, 3)", shown)
-        self.assertIn(f"shape: (-1, {len(LABELS)})", shown)
         with tempfile.TemporaryDirectory() as folder:
             inputs = []
             for name, value in (("frames", frames), ("boxes", boxes)):
                 np.save(os.path.join(folder, name), value)
                 inputs.append(f"{name}={folder}/{name}.npy")
-            self.command_line("run", *common, "--inputs", ";".join(inputs), "--outdir", folder)
+            program = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli", "run"]
+            done = subprocess.run(
+                [
+                    *(*program, "--dir", self.folder, "--tag_set", "serve"),
+                    *("--signature_def", "serving_default"),
+                    *("--inputs", ";".join(inputs), "--outdir", folder),
+                ],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
             scores = np.load(os.path.join(folder, "scores.npy"))
         expected = self.call("serving_default", frames=frames, boxes=boxes)
         np.testing.assert_allclose(scores, expected, atol=1e-6)
