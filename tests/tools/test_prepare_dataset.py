@@ -127,6 +127,8 @@ class PrepareDatasetTest(parameterized.TestCase):
             stdout=subprocess.DEVNULL,
             text=True,
             start_new_session=True,
+            # A shell has its background jobs ignore Ctrl-C, which the tests may run in.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def wait_for(self, pattern: str, process: subprocess.Popen) -> list[str]:
