@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging as python_logging
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +22,8 @@ from stgraph_tf.serving.local_server.settings import Settings
 _NUM_CODING_THREADS = 2
 # After which a silent client is asked whether it is still there.
 _KEEPALIVE_SECONDS = 60
+# Reports, with a traceback, a client that left in the moment of its answer.
+_GRPC_LOGGER = "grpc._cython.cygrpc"
 # For clients to hear that the server is stopping.
 _PARTING_SECONDS = 0.2
 
@@ -51,6 +54,7 @@ class LocalServer:
             settings, self._versions, self._scheduler, self._admission, monitoring, self._coding
         )
         self._rest = RestServer(answering, settings)
+        python_logging.getLogger(_GRPC_LOGGER).addFilter(_is_news)
         self._grpc = grpc.aio.server(options=_grpc_options(settings))
         self._grpc.add_generic_rpc_handlers((GrpcServices(answering, settings),))
         self._watching: asyncio.Task | None = None
@@ -152,6 +156,10 @@ def _cannot_listen(flag: str, settings: Settings, port: int) -> ValueError:
         f"--{flag}: {_address(settings.host, port)} cannot be listened on; another server may have "
         "it"
     )
+
+
+def _is_news(record: python_logging.LogRecord) -> bool:
+    return "ExecuteBatchError" not in record.getMessage()
 
 
 def _address(host: str, port: int) -> str:
