@@ -42,22 +42,7 @@ def decode(body: bytes, servable: Servable, max_bytes: int) -> tuple[Call, bool]
         RequestError: the body is not JSON, or not what it should be.
     """
     with _parsing():
-        document = _parsed(body)
-        signature_name = document.get("signature_name", "")
-        if not isinstance(signature_name, str):
-            raise invalid("signature_name must be a string")
-        signature = servable.signature(signature_name)
-        present = [key for key in _KEYS if key in document]
-        if len(present) != 1:
-            raise invalid("the body must have one of 'instances' and 'inputs'")
-        by_row = present == ["instances"]
-        values = (_rows if by_row else _columns)(document[present[0]], signature)
-        signature.check_inputs(values)
-        inputs = {
-            name: to_array(name, value, signature.inputs[name], max_bytes)
-            for name, value in values.items()
-        }
-    return Call(servable, signature, inputs, signature.outputs), by_row
+        return _decoded(body, servable, max_bytes)
 
 
 def encode(call: Call, outputs: Mapping[str, np.ndarray], by_row: bool) -> bytes:
@@ -130,6 +115,25 @@ def _parsing() -> Iterator[None]:
         finally:
             if was_enabled:
                 gc.enable()
+
+
+def _decoded(body: bytes, servable: Servable, max_bytes: int) -> tuple[Call, bool]:
+    document = _parsed(body)
+    signature_name = document.get("signature_name", "")
+    if not isinstance(signature_name, str):
+        raise invalid("signature_name must be a string")
+    signature = servable.signature(signature_name)
+    present = [key for key in _KEYS if key in document]
+    if len(present) != 1:
+        raise invalid("the body must have one of 'instances' and 'inputs'")
+    by_row = present == ["instances"]
+    values = (_rows if by_row else _columns)(document[present[0]], signature)
+    signature.check_inputs(values)
+    inputs = {
+        name: to_array(name, value, signature.inputs[name], max_bytes)
+        for name, value in values.items()
+    }
+    return Call(servable, signature, inputs, signature.outputs), by_row
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
