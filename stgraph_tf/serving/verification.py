@@ -201,24 +201,10 @@ def _compressed(frames: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def _record(batch: Clips, clip: ClipSpec) -> tf.Tensor:
     """The record of a video that shows one clip, its boxes on every frame."""
     jpegs, _ = _compressed(batch["frames"])
-    count, height, width = batch["frames"].shape[1:4]
     boxes = [
         tf.boolean_mask(
             batch["boxes"][0, index // clip.box_stride], batch["mask"][0, index // clip.box_stride]
         ).numpy()
-        for index in range(count)
+        for index in range(clip.num_frames)
     ]
-    video = schema.Video(
-        id="noise",
-        frames=list(jpegs[0].numpy()),
-        timestamps=[round(index * 1e6 / clip.frame_rate) for index in range(count)],
-        height=height,
-        width=width,
-        frame_rate=clip.frame_rate,
-        labels=[],
-        label_names=[],
-        segments=[],
-        boxes=boxes,
-        scores=[np.ones(len(found)) for found in boxes],
-    )
-    return tf.constant(schema.encode(video))
+    return tf.constant(warmup.record_of_clip("noise", clip, list(jpegs[0].numpy()), boxes))

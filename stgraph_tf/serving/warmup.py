@@ -8,19 +8,21 @@ of the model's size. All pixels are of one grey, so that the file is small.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
 
-from stgraph_tf.data import schema, transforms
+from stgraph_tf.data import schema, shards, transforms
 from stgraph_tf.serving import assets, describe
 from stgraph_tf.serving.assets import ClipSpec
 
 FILE = os.path.join("assets.extra", "tf_serving_warmup_requests")
 
+# TF Serving's own bound.
+_MOST_RECORDS = 1000
 _GREY = 128
 _BOX = (0.25, 0.25, 0.75, 0.75)
 
@@ -51,13 +53,22 @@ def write(saved_model: str, clip: ClipSpec, names: Iterable[str]) -> str:
     return path
 
 
-def read(saved_model: str) -> list[predict_pb2.PredictRequest]:
-    """The requests of a SavedModel, none if it has no such file."""
+def read(saved_model: str) -> Iterator[predict_pb2.PredictRequest]:
+    """Yields the requests of a SavedModel, none if it has no such file.
+
+    Raises:
+        ValueError: the records are not what they should be, as TF Serving refuses them.
+    """
     path = os.path.join(saved_model, FILE)
     if not tf.io.gfile.exists(path):
-        return []
-    logs = tf.data.TFRecordDataset(path).as_numpy_iterator()
-    return [prediction_log_pb2.PredictionLog.FromString(log).predict_log.request for log in logs]
+        return
+    for number, record in enumerate(shards.scan(path), 1):
+        if number > _MOST_RECORDS:
+            raise ValueError(f"{path} has more than {_MOST_RECORDS} records")
+        log = prediction_log_pb2.PredictionLog.FromString(record.data)
+        if not log.HasField("predict_log"):
+            raise ValueError(f"{path}: record {number} is no Predict request")
+        yield log.predict_log.request
 
 
 def replay(saved_model: str, signatures: Mapping) -> None:
@@ -79,15 +90,48 @@ def replay(saved_model: str, signatures: Mapping) -> None:
             raise ValueError(f"the warm-up request of {name} fails: {error.message}") from error
 
 
+def record_of_clip(
+    name: str, clip: ClipSpec, jpegs: Sequence[bytes], boxes: Sequence[np.ndarray]
+) -> bytes:
+    """The record of a video that is as long as a clip.
+
+    Args:
+        name: its id.
+        clip: how the model wants its clips.
+        jpegs: T frames, of one size.
+        boxes: of each frame, `[k, 4]`.
+    """
+    height, width = map(int, transforms.jpeg_size(jpegs[0]))
+    return schema.encode(
+        schema.Video(
+            id=name,
+            frames=list(jpegs),
+            timestamps=[round(index * 1e6 / clip.frame_rate) for index in range(len(jpegs))],
+            height=height,
+            width=width,
+            frame_rate=clip.frame_rate,
+            labels=[],
+            label_names=[],
+            segments=[],
+            boxes=list(boxes),
+            scores=[np.ones(len(of_frame), np.float32) for of_frame in boxes],
+        )
+    )
+
+
 def _inputs(clip: ClipSpec) -> dict[str, dict[str, tensor_pb2.TensorProto]]:
     """What to send to each signature that a model may have."""
     height, width = clip.short_side, clip.short_side * 4 // 3
     jpeg = _grey_jpeg(clip)
+    boxes_of_frame = np.float32([_BOX] * clip.num_boxes)
+    video = record_of_clip(
+        "warm-up", clip, [jpeg] * clip.num_frames, [boxes_of_frame] * clip.num_frames
+    )
     frames = {"frames": _filled(_GREY, tf.uint8, [1, clip.num_frames, height, width, 3])}
     jpegs = {"encoded_frames": _filled(jpeg, tf.string, [1, clip.num_frames])}
     shape = [1, clip.num_frames // clip.box_stride, clip.num_boxes, 4]
     boxes = {"boxes": tf.make_tensor_proto(np.broadcast_to(np.float32(_BOX), shape))}
-    record = {"sequence_example": tf.make_tensor_proto([_record(clip, jpeg)])}
+    record = {"sequence_example": tf.make_tensor_proto([video])}
     return {
         "serving_default": frames | boxes,
         "explain": frames | boxes,
@@ -112,27 +156,6 @@ def _grey_jpeg(clip: ClipSpec) -> bytes:
     """A frame as it is stored."""
     size = [clip.stored_short_side, clip.stored_short_side * 4 // 3]
     return tf.io.encode_jpeg(tf.fill([*size, 3], tf.constant(_GREY, tf.uint8))).numpy()
-
-
-def _record(clip: ClipSpec, jpeg: bytes) -> bytes:
-    """A video as long as a clip."""
-    count = clip.num_frames
-    height, width = map(int, transforms.jpeg_size(jpeg))
-    return schema.encode(
-        schema.Video(
-            id="warm-up",
-            frames=[jpeg] * count,
-            timestamps=[round(index * 1e6 / clip.frame_rate) for index in range(count)],
-            height=height,
-            width=width,
-            frame_rate=clip.frame_rate,
-            labels=[],
-            label_names=[],
-            segments=[],
-            boxes=[np.float32([_BOX] * clip.num_boxes)] * count,
-            scores=[np.ones(clip.num_boxes, np.float32)] * count,
-        )
-    )
 
 
 def _log(

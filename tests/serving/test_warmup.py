@@ -73,7 +73,7 @@ class FileTest(absltest.TestCase):
             warmup.write("/nowhere", CLIP, ["serving_default", "other"])
 
     def test_a_model_without_the_file(self):
-        self.assertEmpty(warmup.read("/nowhere"))
+        self.assertEmpty(list(warmup.read("/nowhere")))
 
 
 if __name__ == "__main__":
