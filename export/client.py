@@ -66,7 +66,6 @@ _MAX_MESSAGE_MB = flags.DEFINE_integer(
 _TOP = flags.DEFINE_integer("top", 5, "Labels to print.", lower_bound=1)
 _JSON = flags.DEFINE_string("json", None, "File to write all scores to.")
 
-_BAR_WIDTH = 30
 _NAMED_FILMS = 3
 
 
@@ -159,12 +158,10 @@ def _predict(served: "Client", films: Sequence[Any], predictions: "list[Predicti
 def _text(served: "Client", prediction: "Prediction") -> str:
     if prediction.error:
         return f"film    {prediction.video}\nerror   {prediction.error}\n"
-    ranked = prediction.ranked()[: _TOP.value]
-    width = max(len(label) for label, _ in ranked)
-    table = "\n".join(
-        f"{label:<{width}}  {score:.3f}  {'█' * round(_BAR_WIDTH * score)}".rstrip()
-        for label, score in ranked
-    )
+
+    from stgraph_tf.serving import score_table
+
+    table = score_table.text(prediction.ranked()[: _TOP.value])
     clip, num_boxes = served.model.clip, prediction.num_boxes
     found = [] if num_boxes is None else [str(num_boxes)]
     found += [] if _BOXES.value else ["found by the model"]

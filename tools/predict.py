@@ -30,8 +30,6 @@ _BOXES = flags.DEFINE_string(
 _TOP = flags.DEFINE_integer("top", 5, "Labels to print.", lower_bound=1)
 _JSON = flags.DEFINE_string("json", None, "File to write all scores to.")
 
-_BAR_WIDTH = 30
-
 
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
@@ -41,7 +39,7 @@ def main(argv: Sequence[str]) -> None:
     import tensorflow as tf
 
     from stgraph_tf import files
-    from stgraph_tf.serving import film_clips
+    from stgraph_tf.serving import film_clips, score_table
     from stgraph_tf.serving.predictor import Predictor
 
     if _FPS.value is None and tf.io.gfile.isdir(_VIDEO.value):
@@ -69,8 +67,8 @@ def main(argv: Sequence[str]) -> None:
     scores = film.pool(clip_scores, predictor.clip.pooling)
     scored = time.monotonic()
 
-    ranked = sorted(zip(predictor.labels, scores.tolist(), strict=True), key=lambda item: -item[1])
-    _print_table(ranked[: _TOP.value])
+    ranked = score_table.ranked(predictor.labels, scores)
+    print(score_table.text(ranked[: _TOP.value]))
     clip = predictor.clip
     num_feature_frames = math.prod(film.boxes.shape[:2])
     print(
@@ -94,12 +92,6 @@ def main(argv: Sequence[str]) -> None:
                 "predictions": [{"label": label, "score": score} for label, score in ranked],
             },
         )
-
-
-def _print_table(ranked: Sequence[tuple[str, float]]) -> None:
-    width = max(len(label) for label, _ in ranked)
-    for label, score in ranked:
-        print(f"{label:<{width}}  {score:.3f}  {'█' * round(_BAR_WIDTH * score)}".rstrip())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from stgraph_tf.data.records import StorageError
+from stgraph_tf.serving import score_table
 from stgraph_tf.serving.client import errors, served_model
 from stgraph_tf.serving.client.connection import LARGEST_MESSAGE, connect
 from stgraph_tf.serving.client.errors import RequestError
@@ -51,8 +52,7 @@ class Prediction:
 
     def ranked(self) -> list[tuple[str, float]]:
         """Labels and scores, highest first."""
-        pairs = zip(self.labels, self.scores.tolist(), strict=True)
-        return sorted(pairs, key=lambda pair: -pair[1])
+        return score_table.ranked(self.labels, self.scores)
 
 
 class Client:
