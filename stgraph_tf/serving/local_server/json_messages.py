@@ -23,7 +23,6 @@ from stgraph_tf.serving.local_server.calls import Call
 from stgraph_tf.serving.local_server.servable import Servable, Signature
 from stgraph_tf.serving.local_server.statuses import invalid
 
-_MOST_AXES = 32
 # Of outputs that hold bytes, by TF Serving's convention.
 _BYTES_SUFFIX = "_bytes"
 _KEYS = ("instances", "inputs")
@@ -79,8 +78,8 @@ def to_array(name: str, value: Any, dtype: tf.DType, max_bytes: int) -> np.ndarr
         size = len(leaves[0])
         if set(map(type, leaves)) != {list} or set(map(len, leaves)) != {size}:
             raise invalid(f"{name} has lists of different lengths, or values beside lists")
-        if len(shape) == _MOST_AXES:
-            raise invalid(f"{name} has more than {_MOST_AXES} lists in each other")
+        if len(shape) == tensors.MOST_AXES:
+            raise invalid(f"{name} has more than {tensors.MOST_AXES} lists in each other")
         leaves = list(itertools.chain.from_iterable(leaves))
         shape.append(size)
     if len(leaves) * tensors.bytes_of_element(dtype) > max_bytes:

@@ -13,7 +13,7 @@ from tensorflow.core.framework import tensor_pb2
 from stgraph_tf.serving.local_server.statuses import RequestError, invalid
 
 # NumPy 1 has no more axes than this; TensorFlow has 254.
-_MOST_AXES = 32
+MOST_AXES = 32
 # What TensorFlow allocates for a string, however short.
 _BYTES_OF_A_STRING = 24
 
@@ -84,8 +84,8 @@ def _checked_shape(
     if proto.tensor_shape.unknown_rank:
         raise invalid(f"{name} must have a shape, received one of unknown rank")
     shape = tuple(axis.size for axis in proto.tensor_shape.dim)
-    if len(shape) > _MOST_AXES:
-        raise invalid(f"{name} must have at most {_MOST_AXES} axes, received {len(shape)}")
+    if len(shape) > MOST_AXES:
+        raise invalid(f"{name} must have at most {MOST_AXES} axes, received {len(shape)}")
     if any(size < 0 for size in shape):
         raise invalid(f"{name} has a negative size in its shape {list(shape)}")
     # A giant axis is as bad beside an empty one: the product is not computed by Python everywhere.
