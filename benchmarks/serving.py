@@ -41,9 +41,6 @@ _OURS = (EXPORTED, TRAINED, _WITHOUT_GRAPH)
 _BATCHES = (2, 4)
 _CLIENTS = (2, 4)
 
-# TensorFlow uses oneDNN's kernels by itself only where the processor has AVX512_VNNI or better.
-_ENVIRONMENT = {"TF_ENABLE_ONEDNN_OPTS": "1"}
-
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
@@ -186,9 +183,7 @@ def _contestants(
     with contextlib.ExitStack() as stack:
         processes = {}
         for name, (python, module, *arguments) in commands.items():
-            process = StepProcess(
-                python, f"benchmarks.{module}", [models.inputs, *arguments], _ENVIRONMENT
-            )
+            process = StepProcess(python, f"benchmarks.{module}", [models.inputs, *arguments])
             stack.callback(process.close)
             processes[name] = process
         yield processes
