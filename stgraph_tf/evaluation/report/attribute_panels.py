@@ -9,7 +9,7 @@ from stgraph_tf.evaluation.error_analysis import AttributeResult
 from stgraph_tf.evaluation.report import numbers
 from stgraph_tf.evaluation.report.axes import Axes, legend
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join
+from stgraph_tf.viz.markup import Markup, element, join
 
 # Classes of the style; models beyond share the last.
 _NUM_COLORS = 5

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from stgraph_tf.evaluation.report.markup import Markup, element, join
+from stgraph_tf.viz.markup import Markup, element, join
 
 
 class Axes:

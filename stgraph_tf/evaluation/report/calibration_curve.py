@@ -6,7 +6,7 @@ from stgraph_tf.evaluation import calibration
 from stgraph_tf.evaluation.report import numbers
 from stgraph_tf.evaluation.report.axes import Axes, shares
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join
+from stgraph_tf.viz.markup import Markup, element, join
 
 _NUM_BINS = 10
 

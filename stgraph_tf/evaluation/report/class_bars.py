@@ -5,7 +5,7 @@ from typing import Any
 
 from stgraph_tf.evaluation.report import numbers
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join, name
+from stgraph_tf.viz.markup import Markup, element, join, name
 
 # More classes than this are shown as the best and the worst, and all of them on demand.
 _ALL_AT_ONCE = 40

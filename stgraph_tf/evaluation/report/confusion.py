@@ -4,8 +4,8 @@ import numpy as np
 
 from stgraph_tf.evaluation.report import matrix, numbers
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join
 from stgraph_tf.evaluation.report.pairs import pair_table
+from stgraph_tf.viz.markup import Markup, element, join
 
 _NUM_PAIRS = 15
 

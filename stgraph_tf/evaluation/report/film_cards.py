@@ -6,7 +6,7 @@ from stgraph_tf.evaluation.report import clip_pictures, numbers
 from stgraph_tf.evaluation.report.clip_pictures import ClipPicture
 from stgraph_tf.evaluation.report.inputs import Inputs
 from stgraph_tf.evaluation.report.margins import DEFINITION, extremes, margins
-from stgraph_tf.evaluation.report.markup import Markup, element, join, name
+from stgraph_tf.viz.markup import Markup, element, join, name
 
 _NUM_FILMS = 6
 # Classes below a film: the highest scores, and those that it shows.

@@ -3,7 +3,7 @@
 from stgraph_tf.evaluation import protocol
 from stgraph_tf.evaluation.report import numbers
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join
+from stgraph_tf.viz.markup import Markup, element, join
 
 _NAMES = {"mAP": "mAP", "top1": "top-1 accuracy", "top5": "top-5 accuracy"}
 

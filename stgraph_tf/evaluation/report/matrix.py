@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from stgraph_tf.evaluation.report.markup import Markup, element, join, name
+from stgraph_tf.viz.markup import Markup, element, join, name
 
 # More classes than this are drawn without numbers and names.
 MAX_NAMED = 40

@@ -12,9 +12,9 @@ from stgraph_tf.evaluation.report import (
     precision_recall,
 )
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element, join
 from stgraph_tf.evaluation.report.script import SCRIPT
 from stgraph_tf.evaluation.report.style import CSS
+from stgraph_tf.viz.markup import Markup, element, join
 
 
 def write(path: str, inputs: Inputs) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stgraph_tf.evaluation.report.markup import Markup, element, name
+from stgraph_tf.viz.markup import Markup, element, name
 
 
 def pair_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, nothing: str) -> Markup:

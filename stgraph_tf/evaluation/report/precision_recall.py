@@ -5,7 +5,7 @@ import numpy as np
 from stgraph_tf.evaluation.report import numbers
 from stgraph_tf.evaluation.report.axes import Axes, legend, shares
 from stgraph_tf.evaluation.report.inputs import Inputs
-from stgraph_tf.evaluation.report.markup import Markup, element
+from stgraph_tf.viz.markup import Markup, element
 
 _RECALLS = np.arange(1, 101) / 100
 _NUM_HIGHLIGHTED = 2

@@ -1,40 +1,19 @@
-"""How the page looks: the reader's own font, colours as variables for light and dark."""
+"""How the page looks, beyond what all pages share."""
 
-CSS = """
+from stgraph_tf.viz import page_style
+
+_OWN = """
 :root {
-  color-scheme: light dark;
-  --page: #f5f6f8; --card: #ffffff; --ink: #1c2128; --muted: #5d6673; --line: #e1e4ea;
-  --accent: #2f6fde; --heat: 47 111 222; --good: #12805c; --bad: #c2410c; --track: #eceef2;
+  --heat: 47 111 222;
   --model1: #c2410c; --model2: #12805c; --model3: #9333a8; --model4: #8a6d00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #14171c; --card: #1c2027; --ink: #e8eaee; --muted: #9aa4b2; --line: #303641;
-    --accent: #6ea3ff; --heat: 84 140 245; --good: #4cc89a; --bad: #ff9a5c; --track: #2a303a;
+    --heat: 84 140 245;
     --model1: #ff9a5c; --model2: #4cc89a; --model3: #d59bea; --model4: #e0c04c;
   }
 }
-* { box-sizing: border-box; }
-html { -webkit-text-size-adjust: 100%; }
-body {
-  margin: 0 auto; padding: 0 16px 40px; max-width: 1160px; background: var(--page);
-  color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
-  font-variant-numeric: tabular-nums;
-}
-h1, h2, h3, h4, p { margin: 0; }
-h1 { font-size: 26px; line-height: 1.2; overflow-wrap: anywhere; }
-h2 { font-size: 18px; }
-h3 { font-size: 15px; margin: 22px 0 8px; }
-header { padding: 32px 0 20px; }
-header p { color: var(--muted); margin-top: 6px; overflow-wrap: anywhere; }
-code { font: 13px ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
-footer { color: var(--muted); font-size: 13px; margin-top: 24px; }
 main { display: grid; gap: 16px; grid-template-columns: minmax(0, 1fr); }
-section {
-  background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 20px;
-  min-width: 0;
-}
-.about { color: var(--muted); font-size: 14px; margin: 4px 0 14px; max-width: 74ch; }
 figure { margin: 0; min-width: 0; }
 figcaption { color: var(--muted); font-size: 13px; margin-top: 6px; }
 .scroll { overflow-x: auto; }
@@ -162,3 +141,5 @@ article p { color: var(--muted); font-size: 12px; }
 }
 @media (min-width: 1000px) { .cards { grid-template-columns: repeat(6, minmax(0, 1fr)); } }
 """
+
+CSS = page_style.BASE + _OWN

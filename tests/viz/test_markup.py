@@ -2,7 +2,7 @@
 
 from absl.testing import absltest
 
-from stgraph_tf.evaluation.report.markup import element, join, name
+from stgraph_tf.viz.markup import element, join, name
 
 
 class MarkupTest(absltest.TestCase):
