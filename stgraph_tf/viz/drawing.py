@@ -4,7 +4,8 @@ Frames are uint8 `[height, width, 3]`, RGB. Boxes are `[ymin, xmin, ymax, xmax]`
 [0, 1] of the frame. A line lies on the pixels inside its box.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -35,6 +36,22 @@ def rank_color(rank: int) -> Color:
     return RANK_COLORS[min(rank, len(RANK_COLORS) - 1)]
 
 
+class Outline(NamedTuple):
+    """A box as it is to be drawn.
+
+    Attributes:
+        box: float `[4]`.
+        color: of its line.
+        width: of its line, in pixels.
+        caption: a short text above its upper left corner; none if empty.
+    """
+
+    box: np.ndarray
+    color: Color
+    width: int
+    caption: str = ""
+
+
 def draw_boxes(
     frame: np.ndarray,
     boxes: np.ndarray,
@@ -59,23 +76,50 @@ def draw_boxes(
         ValueError: `frame` is no RGB frame, `boxes` are not `[k, 4]`, or there is not one caption
             for each box.
     """
-    _check_frame(frame)
     boxes = np.asarray(boxes, np.float64)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f"expected boxes of shape [k, 4], received {list(boxes.shape)}")
     if captions is not None and len(captions) != len(boxes):
         raise ValueError(f"expected {len(boxes)} captions, one a box, received {len(captions)}")
+    outlines = [
+        Outline(
+            box,
+            rank_color(rank),
+            max(1, round((3 if rank == 0 else 2 if rank < 3 else 1) * scale)),
+            captions[rank] if captions is not None else "",
+        )
+        for rank, box in enumerate(boxes[:max_boxes])
+    ]
+    # The best boxes come last, on top of the others.
+    return draw_outlines(frame, outlines[::-1], text_size=round(11 * scale))
+
+
+def draw_outlines(
+    frame: np.ndarray, outlines: Iterable[Outline], *, text_size: int = 11
+) -> np.ndarray:
+    """Draws boxes one on top of the other, the last one uppermost; no line crosses a caption.
+
+    Args:
+        frame: uint8 `[height, width, 3]`; it is left as it is.
+        outlines: the boxes; one that is not finite is left out.
+        text_size: of the captions' letters, in pixels.
+
+    Returns:
+        The picture, uint8 `[height, width, 3]`.
+
+    Raises:
+        ValueError: `frame` is no RGB frame.
+    """
+    _check_frame(frame)
     image = Image.fromarray(frame)
     draw = ImageDraw.Draw(image)
-    corners = [_pixels(box, image.size) for box in boxes[:max_boxes]]
-    drawn = [rank for rank, box in enumerate(corners) if box is not None]
-    # The best boxes come last, on top of the others, and no line crosses a caption.
-    for rank in reversed(drawn):
-        width = max(1, round((3 if rank == 0 else 2 if rank < 3 else 1) * scale))
-        _outline(draw, corners[rank], rank_color(rank), width)
-    for rank in reversed(drawn if captions is not None else []):
-        if captions[rank]:
-            _tag(image, corners[rank], captions[rank], rank_color(rank), round(11 * scale))
+    placed = [(outline, _pixels(outline.box, image.size)) for outline in outlines]
+    drawn = [(outline, corners) for outline, corners in placed if corners is not None]
+    for outline, corners in drawn:
+        _outline(draw, corners, outline.color, outline.width)
+    for outline, corners in drawn:
+        if outline.caption:
+            _tag(image, corners, outline.caption, outline.color, text_size)
     return np.asarray(image)
 
 
