@@ -2,7 +2,7 @@
 
 import html.parser
 
-_VOID = {"br", "col", "img", "meta", "source", "wbr"}
+_VOID = {"br", "col", "img", "input", "link", "meta", "source", "wbr"}
 
 
 class PageReader(html.parser.HTMLParser):
