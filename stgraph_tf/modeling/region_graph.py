@@ -204,7 +204,7 @@ class RegionGraphClassifier(keras.Model):
         training: bool | None = None,
         seeds: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, RegionGraphs]:
-        """As `classify_features`, with the graphs that the logits come from.
+        """As `classify_features`, with the graphs that the logits come from (Figures 3 and 4).
 
         Returns:
             The logits `[B, num_classes]`, and the edges.
@@ -217,11 +217,6 @@ class RegionGraphClassifier(keras.Model):
             updated = self._reason(nodes, mask, edges)
             pooled = tf.concat([pooled, _masked_mean(updated, mask)], axis=-1)
         return self.classifier(self.dropout(pooled, seeds=seeds, training=training)), edges
-
-    def region_graphs(self, inputs: dict[str, tf.Tensor]) -> RegionGraphs:
-        """The graphs of a batch, for pictures and explanations (Figures 3 and 4)."""
-        nodes = self.roi_align(self.extract_features(inputs["frames"]), inputs["boxes"])
-        return self._edges(nodes, inputs["boxes"], inputs["mask"])
 
     def _edges(self, nodes: tf.Tensor, boxes: tf.Tensor, mask: tf.Tensor) -> RegionGraphs:
         similarity = front = back = None

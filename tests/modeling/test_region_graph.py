@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from stgraph_tf.modeling import BACKBONES, GRAPHS, RegionGraphClassifier, ResNet3D
+from stgraph_tf.modeling import BACKBONES, GRAPHS, RegionGraphClassifier, ResNet3D, graphs
 
 _TINY = {**BACKBONES["tiny"], "widths": (4, 6, 8), "stem_width": 4}
 
@@ -229,15 +229,6 @@ class KerasTest(parameterized.TestCase):
         for inputs in (_inputs(), _inputs(clips=1, num_boxes=2), _inputs(frames=2)):
             np.testing.assert_allclose(traced(inputs), model(inputs), rtol=1e-4, atol=1e-5)
 
-    def test_region_graphs_are_those_of_the_prediction(self):
-        model = _model("joint")
-        inputs = _inputs()
-        edges = model.region_graphs(inputs)
-        self.assertEqual(edges.similarity.shape, [2, 20, 20])
-        np.testing.assert_allclose(tf.reduce_sum(edges.similarity, -1), np.ones([2, 20]), atol=1e-5)
-        self.assertEqual(edges.front.shape, [2, 3, 5, 5])
-        self.assertIsNone(_model("similarity").region_graphs(inputs).front)
-
     def test_logits_and_the_graphs_that_they_come_from(self):
         model = _model()
         _awaken(model)
@@ -245,10 +236,26 @@ class KerasTest(parameterized.TestCase):
         features = model.extract_features(inputs["frames"])
         logits, edges = model.explain_features(features, inputs["boxes"], inputs["mask"])
         np.testing.assert_allclose(logits, model(inputs), atol=1e-5)
-        for found, expected in zip(edges, model.region_graphs(inputs), strict=True):
-            np.testing.assert_allclose(found, expected, atol=1e-6)
-        _, edges = _model("none").explain_features(features)
-        self.assertEqual(edges, (None, None, None))
+        self.assertEqual(edges.similarity.shape, [2, 20, 20])
+        np.testing.assert_allclose(tf.reduce_sum(edges.similarity, -1), np.ones([2, 20]), atol=1e-5)
+        expected = graphs.spatial_temporal_graphs(inputs["boxes"], inputs["mask"])
+        for found, graph in zip((edges.front, edges.back), expected, strict=True):
+            self.assertEqual(found.shape, [2, 3, 5, 5])
+            np.testing.assert_array_equal(found, graph)
+
+    @parameterized.parameters(
+        ("none", ()),
+        ("avgpool", ()),
+        ("similarity", ("similarity",)),
+        ("spatial_temporal", ("front", "back")),
+    )
+    def test_only_graphs_that_the_model_has_are_explained(self, graph, expected):
+        inputs = _inputs()
+        model = _model(graph)
+        features = model.extract_features(inputs["frames"])
+        _, edges = model.explain_features(features, inputs["boxes"], inputs["mask"])
+        found = tuple(name for name, value in edges._asdict().items() if value is not None)
+        self.assertEqual(found, expected)
 
 
 if __name__ == "__main__":

@@ -22,21 +22,10 @@ from stgraph_tf.modeling import build_model
 from stgraph_tf.serving import assets, export, film_clips
 from stgraph_tf.serving.predictor import Predictor
 from tests import untrained
+from tests.serving import exported
 
 LABELS = ("push", "pull", "lift")
-CLIP = assets.ClipSpec(
-    model="test",
-    checkpoint="ckpt-1",
-    loss="sigmoid",
-    multi_label=True,
-    frame_rate=6.0,
-    stored_short_side=36,
-    short_side=24,
-    num_frames=4,
-    box_stride=2,
-    num_boxes=3,
-    num_clips=5,
-)
+CLIP = dataclasses.replace(exported.CLIP, stored_short_side=36, num_clips=5)
 BOXES = """\
 {"id": "other", "times": [0.5], "boxes": [[[0.1, 0.1, 0.2, 0.2]]]}
 {"id": "film", "times": [0, 0.5, 1, 1.5], "boxes": [[[0.1, 0.2, 0.8, 0.5], [0.3, 0, 0.9, 0.4]], \

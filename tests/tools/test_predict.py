@@ -1,5 +1,6 @@
 """tools/predict.py as a user runs it."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -13,22 +14,13 @@ from absl.testing import absltest
 
 from stgraph_tf import config as settings
 from stgraph_tf.modeling import build_model
-from stgraph_tf.serving import assets, export
+from stgraph_tf.serving import export
+from tests.serving import exported
 
 PROGRAM = os.path.join(os.path.dirname(__file__), "../../tools/predict.py")
 LABELS = ("pushing something", "pulling", "lifting")
-CLIP = assets.ClipSpec(
-    model="test",
-    checkpoint="ckpt-1",
-    loss="softmax",
-    multi_label=False,
-    frame_rate=6.0,
-    stored_short_side=36,
-    short_side=24,
-    num_frames=4,
-    box_stride=2,
-    num_boxes=3,
-    num_clips=3,
+CLIP = dataclasses.replace(
+    exported.CLIP, loss="softmax", multi_label=False, stored_short_side=36, num_clips=3
 )
 
 
