@@ -4,7 +4,7 @@ Every contestant is a process, so that its peak memory is its own; they take tur
 does is in `benchmarks.torch_training`. It is no dependency of this project, and needs an
 environment of its own:
 
-    python -m venv TORCH && TORCH/bin/pip install torch==2.13.0 torchvision==0.28.0
+    python -m venv TORCH && TORCH/bin/pip install torch==2.14.1 torchvision==0.29.1
     python tools/benchmark.py train --torch_python TORCH/bin/python
 
 Before anything is timed, PyTorch's logits and the losses before and after a step must be ours.

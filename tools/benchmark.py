@@ -11,6 +11,7 @@ The first argument says which part:
     load       the local server: right answers at saturation, malformed requests, and its end
     serve      scoring clips with the exported model; PyTorch too, with --torch_python, and
                OpenVINO and ONNX Runtime, with --rivals_python
+    startup    --help of every program, and importing the library
 """
 
 import importlib
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "evaluate": "benchmarks.evaluation",
     "load": "benchmarks.load",
     "serve": "benchmarks.serving",
+    "startup": "benchmarks.startup",
 }
 
 _ROUNDS = flags.DEFINE_integer("rounds", 5, "Turns that everyone has.", lower_bound=1)
@@ -37,7 +39,7 @@ _AMOUNT = flags.DEFINE_integer(
     "amount",
     None,
     "Work in a turn: clips for `input`, `evaluate` and `serve`, requests for `load`, steps for "
-    "`train`, films for the others; by default, as much as is right.",
+    "`train`, starts for `startup`, films for the others; by default, as much as is right.",
     lower_bound=1,
 )
 _PROFILE = flags.DEFINE_bool("profile", False, "Also say where the time goes.")
@@ -45,7 +47,7 @@ _TORCH_PYTHON = flags.DEFINE_string(
     "torch_python",
     None,
     "Interpreter of an environment with PyTorch, which `train` and `serve` compare with: "
-    "python -m venv DIR && DIR/bin/pip install torch==2.13.0 torchvision==0.28.0",
+    "python -m venv DIR && DIR/bin/pip install torch==2.14.1 torchvision==0.29.1",
 )
 _RIVALS_PYTHON = flags.DEFINE_string(
     "rivals_python",
@@ -61,7 +63,7 @@ _MODEL_BASE_PATH = flags.DEFINE_string(
     "is made for it.",
 )
 _MALFORMED = flags.DEFINE_integer(
-    "malformed", 10_000, "Malformed requests that `load` sends.", lower_bound=0
+    "malformed", 10_000, "Malformed requests that `load` sends, in all turns.", lower_bound=0
 )
 _JSON = flags.DEFINE_string("json", None, "File to write all figures to.")
 
