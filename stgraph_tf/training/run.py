@@ -26,6 +26,7 @@ from stgraph_tf.training import (
     summaries,
 )
 from stgraph_tf.training.best import BestCheckpoint
+from stgraph_tf.training.graph_summaries import GraphSummaries
 from stgraph_tf.training.profiling import Profile
 from stgraph_tf.training.progress import Progress
 from stgraph_tf.training.stages import Stage
@@ -95,6 +96,7 @@ class _Run:
         self._validation = None
         if self._validation_interval():
             self._validation = Validation(config, self._info, strategy)
+            self._graphs = GraphSummaries(config, self._info)
         self._profile = Profile(self._folder.summary_dir, profile_steps)
         self._folder.check(config, self._info)
         self._writer = None
@@ -259,8 +261,9 @@ class _Run:
         def validate(number: int) -> None:
             with optimizers.averaged_weights(step.optimizer, step.variables):
                 measured = self._validation.measure(step.model)
-                if best:
+                if best:  # the chief, who alone writes
                     best.offer(step.model, number, measured)
+                    self._graphs.write(step.model, number)
             scalars = {f"validation/{name}": value for name, value in measured.scalars.items()}
             summaries.write_scalars(scalars, number)
             summaries.write_pr_curves(measured, self._info.labels, number)

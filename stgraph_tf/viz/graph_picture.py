@@ -24,6 +24,7 @@ _MARGIN = 14
 _TITLE, _BODY, _SMALL = 18, 14, 12
 _NUM_SCORES = 5
 _ROW = 20  # the height of a score's line
+_SCORES_WIDTH = 460
 _BAR_WIDTH = 160
 _NUMBER_WIDTH = 44
 
@@ -82,17 +83,17 @@ def _heading(clip: ExplainedClip, labels: Sequence[str], width: int) -> Image.Im
     """The video and its labels to the left, the highest scores to the right."""
     order = np.argsort(-clip.scores, kind="stable")[:_NUM_SCORES]
     image = Image.new("RGB", (width, max(3, len(order)) * _ROW + 4), graph_strips.BACKGROUND)
-    pen, half = ImageDraw.Draw(image), width // 2
-    lettering.write(pen, (0, 0), clip.title, _TITLE, _TEXT, half - _MARGIN)
+    pen, middle = ImageDraw.Draw(image), width - min(width // 2, _SCORES_WIDTH)
+    lettering.write(pen, (0, 0), clip.title, _TITLE, _TEXT, middle - _MARGIN)
     known = clip.true_labels or ()
     shown = ", ".join(labels[index] for index in known)
     text, color = (shown, _LABEL) if shown else ("no label", _MUTED)
-    lettering.write(pen, (0, 28), text, _BODY, color, half - _MARGIN)
+    lettering.write(pen, (0, 28), text, _BODY, color, middle - _MARGIN)
     for place, index in enumerate(order.tolist()):
         top, score = place * _ROW, float(clip.scores[index])
         color = _RIGHT if index in known else _TEXT
-        name_width = width - half - _BAR_WIDTH - _NUMBER_WIDTH - _MARGIN
-        lettering.write(pen, (half, top), labels[index], _BODY, color, name_width)
+        name_width = width - middle - _BAR_WIDTH - _NUMBER_WIDTH - _MARGIN
+        lettering.write(pen, (middle, top), labels[index], _BODY, color, name_width)
         left = width - _BAR_WIDTH - _NUMBER_WIDTH
         pen.rectangle((left, top + 5, left + _BAR_WIDTH, top + 13), _TRACK)
         if score > 0:

@@ -152,7 +152,7 @@ def _tile(
     picture = _scaled(clip.frames[frame * clip.stride])
     # Padding has no pixel to be drawn on.
     faint = [Outline(box, _OTHER, 1) for box in others if np.all(box[2:] > box[:2])]
-    mixed = (picture.astype(np.uint16) + drawing.draw_outlines(picture, faint)) // 2
+    mixed = (picture + 2 * drawing.draw_outlines(picture, faint).astype(np.uint16)) // 3
     drawn = drawing.draw_outlines(mixed.astype(np.uint8), outlines)
     return Image.fromarray(drawing.draw_note(drawn, f"frame {frame * clip.stride}"))
 

@@ -54,11 +54,13 @@ class SimilarityTest(absltest.TestCase):
         self.assertEqual(corners(first, BLUE)[1:], [96, 167, 167])  # with its caption above
         self.assertIsNone(corners(second, BLUE))
         # The weaker one has a quarter of the weight: its blue is a quarter of the way.
-        weaker = [round(weak + (strong - weak) / 4) for weak, strong in zip((36, 66, 140), BLUE)]
+        weaker = [
+            round(0.75 * weak + 0.25 * strong) for weak, strong in ((36, 84), (66, 190), (140, 255))
+        ]
         self.assertIsNotNone(corners(third, weaker))
         self.assertIsNone(corners(third, BLUE))
-        # Half way between the frame and the colour.
-        faint = [(128 + part) // 2 for part in GREEN]
+        # A third of it is the frame.
+        faint = [(128 + 2 * part) // 3 for part in GREEN]
         self.assertEqual(corners(first, faint), [24, 24, 71, 71])
         self.assertEqual(corners(second, faint), [120, 96, 167, 167])
 
