@@ -186,4 +186,6 @@ def _tag(
     top = corners[1] - height if corners[1] >= height else corners[1]
     draw = ImageDraw.Draw(image)
     draw.rectangle((left, top, left + width - 1, top + height - 1), fill=color)
-    draw.text((left + pad, top + height // 2), text, _EDGE, face, anchor="lm")
+    is_dark = np.dot(color, (0.299, 0.587, 0.114)) < 100
+    ink = _WHITE if is_dark else _EDGE
+    draw.text((left + pad, top + height // 2), text, ink, face, anchor="lm")

@@ -22,6 +22,7 @@ _OTHER: Color = (130, 205, 130)
 _TRAJECTORIES = tuple(drawing.RANK_COLORS[rank] for rank in (5, 2, 0, 4))
 _EDGE: Color = (12, 14, 18)
 
+_LEAST = 1e-4  # a weaker neighbour is none
 _MAX_TILES = 8
 _TILE_HEIGHT, _TILE_WIDTH = 192, 256  # pixels at most
 _GAP = 6
@@ -40,7 +41,11 @@ def similarity(clip: ExplainedClip, node: int) -> Image.Image:
     """
     num_boxes = clip.boxes.shape[1]
     edges = zip(clip.neighbour_indices[node], clip.neighbour_weights[node], strict=True)
-    neighbours = {int(index): float(weight) for index, weight in edges if index not in (-1, node)}
+    neighbours = {
+        int(index): float(weight)
+        for index, weight in edges
+        if weight >= _LEAST and index not in (-1, node)
+    }
     per_frame = np.zeros(clip.num_feature_frames)
     for index, weight in neighbours.items():
         per_frame[index // num_boxes] += weight

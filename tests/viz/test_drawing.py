@@ -67,6 +67,13 @@ class DrawBoxesTest(parameterized.TestCase):
     def test_no_boxes(self):
         np.testing.assert_array_equal(drawing.draw_boxes(grey(), np.zeros((0, 4))), grey())
 
+    @parameterized.parameters(((20, 40, 90),), ((240, 240, 90),))
+    def test_captions_can_be_read_on_any_colour(self, color):
+        outline = drawing.Outline(np.array([0.5, 0.25, 0.9, 0.9]), color, 1, "a cup")
+        picture = drawing.draw_outlines(grey(), [outline]).astype(int)
+        patch = picture[35:48, 50:85]
+        self.assertGreater(np.abs(patch.sum(-1) - sum(color)).max(), 400)
+
     def test_frame_is_left_as_it_is(self):
         frame = grey()
         frame.flags.writeable = False

@@ -64,6 +64,10 @@ class SimilarityTest(absltest.TestCase):
         self.assertEqual(corners(first, faint), [24, 24, 71, 71])
         self.assertEqual(corners(second, faint), [120, 96, 167, 167])
 
+    def test_what_has_next_to_no_weight_is_no_neighbour(self):
+        (tile,) = tiles(graph_strips.similarity(similar(1, 0, {1: 5e-5}), 0))
+        self.assertEqual(corners(tile, [(128 + 2 * part) // 3 for part in GREEN])[:2], [120, 96])
+
     def test_padding_is_not_drawn(self):
         for tile in tiles(graph_strips.similarity(similar(2, 0, {}), 0)):
             self.assertEqual(np.abs(tile[0:8, 0:8] - 128).max(), 0)
