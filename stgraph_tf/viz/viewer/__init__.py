@@ -5,6 +5,6 @@ from stgraph_tf.viz import viewer
 viewer.write("film.html", "film.mp4", clips, labels)
 """
 
-from stgraph_tf.viz.viewer.page import page, write
+from stgraph_tf.viz.viewer.document import page, write
 
 __all__ = ["page", "write"]

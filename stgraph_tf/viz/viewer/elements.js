@@ -15,6 +15,11 @@ function make(tag, attributes, ...children) {
   return made;
 }
 
+// A name whose line may also end behind an underscore or a slash.
+function breakable(name) {
+  return name.split(/(?<=[_/])/).flatMap((part, place) => place ? [make("wbr", {}), part] : [part]);
+}
+
 function percent(share) {
   const value = 100 * share;
   return `${value.toFixed(value < 9.995 ? 1 : 0)}\u00a0%`;

@@ -49,7 +49,7 @@ class Graph {
   }
 
   name(node) {
-    return `box ${node % this.numBoxes + 1} of frame ${this.frameOf(node) + 1}`;
+    return `box\u00a0${node % this.numBoxes + 1} of\u00a0frame\u00a0${this.frameOf(node) + 1}`;
   }
 
   // The strongest edges followed from frame to frame, back to the past and on to the future, in the

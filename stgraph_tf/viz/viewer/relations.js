@@ -46,14 +46,15 @@ function showTrajectory(graph, node, trajectory, imageOf, choose) {
       "before the box and forward edges after it. Arrows show the direction of time.";
   byId("trajectory").replaceChildren(...trajectory.map(({ node: other, weight }, place) => {
     const kind = other === node ? "self" : other < node ? "past" : "future";
-    const edge = { past: "backward edge", future: "forward edge" }[kind];
+    const edge = { past: "backward edge, ", future: "forward edge, " }[kind];
     return make("li", { class: kind }, make(
       "button",
       { type: "button", class: `tile ${kind}`, onclick: () => choose(other) },
       crop(imageOf(other), graph.boxes[other]),
       make("strong", {}, weight === null ? "chosen" : percent(weight)),
-      make("span", {}, `${edge ? `${edge}, ` : ""}${graph.name(other)}`)),
-      ...(place ? [make("i", { class: "time-arrow", "aria-hidden": "true" }, "→")] : []));
+      make("span", {}, make("span", { class: "hidden" }, edge ?? ""), graph.name(other))),
+      ...(place < trajectory.length - 1
+        ? [make("i", { class: "time-arrow", "aria-hidden": "true" }, "→")] : []));
   }));
 }
 

@@ -64,7 +64,7 @@ function showLabels() {
   const hasMarks = DATA.pooled !== null && DATA.clips.length > 1;
   byId("labels").replaceChildren(...shown.map(index => make(
     "li", { class: truth?.includes(index) ? "true" : null },
-    make("span", { class: "label" }, DATA.labels[index],
+    make("span", { class: "label" }, ...breakable(DATA.labels[index]),
       ...(truth?.includes(index) ? [make("small", {}, " ✓ true label")] : [])),
     make("i", { class: "bar", "aria-hidden": "true", "--share": 100 * (scores[index] ?? 0),
       "--mark": hasMarks ? 100 * DATA.pooled[index] : -10 }),

@@ -58,9 +58,9 @@ class ViewerTest(BrowserTestCase):
         self.assertEqual(
             self.texts("#trajectory li"),
             [
-                "chosen box 1 of frame 1",
+                "chosen box 1 of frame 1 →",
                 "90 % forward edge, box 1 of frame 2 →",
-                "100 % forward edge, box 1 of frame 3 →",
+                "100 % forward edge, box 1 of frame 3",
             ],
         )
         self.assertEqual(
@@ -86,9 +86,9 @@ class ViewerTest(BrowserTestCase):
         self.assertEqual(
             self.texts("#trajectory li"),
             [
-                "90 % backward edge, box 1 of frame 1",
+                "90 % backward edge, box 1 of frame 1 →",
                 "100 % backward edge, box 1 of frame 2 →",
-                "chosen box 1 of frame 3 →",
+                "chosen box 1 of frame 3",
             ],
         )
         self.assertEqual(page.locator(".step.past").count(), 2)

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import html
-import json
 import os
 import re
 
 from absl.testing import absltest
 
 from stgraph_tf.viz import viewer
+from stgraph_tf.viz.viewer import document
 from tests.evaluation.report.page_reader import PageReader
 from tests.viz.viewer import sample_clips
 
@@ -56,9 +56,14 @@ class PageTest(absltest.TestCase):
         self.assertEqual(self.text.count("</script>"), 2)
         (title,) = re.findall("<title>(.*?)</title>", self.text)
         self.assertEqual(html.unescape(title), HOSTILE)
-        (data,) = re.findall('<script type="application/json" id="data">(.*)</script>', self.text)
-        self.assertEqual(json.loads(data)["labels"][0], HOSTILE)
-        self.assertEqual(json.loads(data)["clips"][0]["title"], HOSTILE)
+        content = document.content(self.text)
+        self.assertEqual(content["labels"][0], HOSTILE)
+        self.assertEqual(content["clips"][0]["title"], HOSTILE)
+
+    def test_content_makes_the_page_again(self):
+        self.assertEqual(document.from_content(document.content(self.text)), self.text)
+        with self.assertRaisesRegex(ValueError, "page of the viewer, received one without"):
+            document.content("<html></html>")
 
     def test_is_written_at_once(self):
         path = os.path.join(self.create_tempdir().full_path, "folder", "page.html")

@@ -9,8 +9,10 @@ import base64
 import hashlib
 import importlib.resources
 import json
+import re
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -63,21 +65,21 @@ def page(
         ValueError: there is no clip, or scores and labels differ in number.
     """
     data = page_data.of_clips(clips, labels, pooled_scores=pooled_scores, pooling=pooling)
-    return from_data(title, data, description=description)
+    return from_content({"title": title, "description": description, **data})
 
 
-def from_data(title: str, data: dict, *, description: str = "") -> str:
-    """The page of what `page_data.of_clips` gives."""
+def from_content(content: Mapping[str, Any]) -> str:
+    """The page of its content: `title`, `description`, and what `page_data.of_clips` gives."""
     style = page_style.BASE + _text("viewer.css")
     script = '"use strict";\n' + "\n".join(_text(name) for name in _SCRIPTS)
     return string.Template(_text("page.html")).substitute(
-        title=join(title),
-        description=join(description),
+        title=join(content["title"]),
+        description=join(content["description"]),
         version=__version__,
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; "
         f"script-src {_hash(script)}; base-uri 'none'; form-action 'none'",
         style=style,
-        data=_json(data),
+        data=as_json(content),
         script=script,
     )
 
@@ -92,7 +94,19 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
-def _json(value: object) -> str:
+def content(page: str) -> dict[str, Any]:
+    """What a page shows, as `from_content` takes it.
+
+    Raises:
+        ValueError: it is no page of the viewer.
+    """
+    found = re.search('<script type="application/json" id="data">(.*)</script>', page)
+    if not found:
+        raise ValueError("expected a page of the viewer, received one without its data")
+    return json.loads(found[1])
+
+
+def as_json(value: object) -> str:
     """JSON that may stand inside a `script` element: no `</script>` or `<!--` can be in it."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for letter in "<>&":
