@@ -5,11 +5,15 @@
 
 The film is cut into clips as in evaluation, at the frame rate that the model was trained with; the
 clips' scores are pooled as there. A model that was exported with `--rpn` finds the boxes itself.
+
+`--report film.html` writes a page that plays the clips and shows, of every box, the edges of the
+space-time region graph that the scores come from. It is one file and needs no network.
 """
 
 import math
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from absl import flags
 
@@ -29,6 +33,9 @@ _BOXES = flags.DEFINE_string(
 )
 _TOP = flags.DEFINE_integer("top", 5, "Labels to print.", lower_bound=1)
 _JSON = flags.DEFINE_string("json", None, "File to write all scores to.")
+_REPORT = flags.DEFINE_string(
+    "report", None, "HTML file to write the viewer to: the clips with their boxes and edges."
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -41,6 +48,7 @@ def main(argv: Sequence[str]) -> None:
     from stgraph_tf import files
     from stgraph_tf.serving import film_clips, score_table
     from stgraph_tf.serving.predictor import Predictor
+    from stgraph_tf.viz import viewer
 
     if _FPS.value is None and tf.io.gfile.isdir(_VIDEO.value):
         raise ValueError(f"{_VIDEO.value} is a folder of frames: --fps must say how many a second")
@@ -57,13 +65,21 @@ def main(argv: Sequence[str]) -> None:
     loaded = time.monotonic()
     film = film_clips.read(_VIDEO.value, predictor.clip, boxes, _FPS.value, detector)
     decoded = time.monotonic()
+    clip_scores: Iterable[np.ndarray]
+    clip_boxes: Sequence[np.ndarray] | np.ndarray
     if _BOXES.value is None:
         found = program.progress(predictor.detected(film), total=len(film), unit="clip")
         clip_scores, clip_boxes = zip(*found, strict=True)
         num_boxes = int(np.any(clip_boxes, axis=-1).sum())
     else:
-        clip_scores = program.progress(predictor.clip_scores(film), total=len(film), unit="clip")
+        clip_scores, clip_boxes = predictor.clip_scores(film), film.boxes
         num_boxes = int(film.num_boxes.sum())
+    if _REPORT.value:
+        clips = predictor.explained(film, clip_boxes)
+        explained = list(program.progress(clips, total=len(film), unit="clip"))
+        clip_scores = [clip.scores for clip in explained]
+    elif _BOXES.value is not None:
+        clip_scores = program.progress(clip_scores, total=len(film), unit="clip")
     scores = film.pool(clip_scores, predictor.clip.pooling)
     scored = time.monotonic()
 
@@ -92,6 +108,17 @@ def main(argv: Sequence[str]) -> None:
                 "predictions": [{"label": label, "score": score} for label, score in ranked],
             },
         )
+    if _REPORT.value:
+        viewer.write(
+            _REPORT.value,
+            os.path.basename(_VIDEO.value.rstrip("/")),
+            explained,
+            predictor.labels,
+            description=f"{clip.model}, {clip.checkpoint}",
+            pooled_scores=scores,
+            pooling=clip.pooling,
+        )
+        print(f"report  {_REPORT.value}")
 
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ class FilmClips:
         num_boxes: int `[V]`, boxes of each clip that are not padding.
         repeats: int `[V]`, how many of the film's clips each of them stands for.
         num_stored: frames that the film has at the model's rate.
+        stored_indices: int `[V, T]`, which of these make up each clip.
     """
 
     frames: np.ndarray
@@ -63,6 +64,7 @@ class FilmClips:
     num_boxes: np.ndarray
     repeats: np.ndarray
     num_stored: int
+    stored_indices: np.ndarray
 
     def __len__(self) -> int:
         return len(self.frame_indices)
@@ -75,7 +77,7 @@ class FilmClips:
             pooling: one of `stgraph_tf.evaluation.pooling.POOLINGS`.
         """
         every_clip = np.repeat(np.stack(list(clip_scores)), self.repeats, axis=0)
-        return np.float32(pool_clips(every_clip, pooling))
+        return pool_clips(every_clip, pooling).astype(np.float32)
 
 
 def read(
@@ -155,7 +157,14 @@ def cut(film: FilmRecord, clip: ClipSpec, *, decode: bool = True) -> FilmClips:
         num_boxes=mask.numpy()[distinct].sum(axis=(1, 2)),
         repeats=repeats,
         num_stored=film.num_stored,
+        stored_indices=_stored_indices(film.num_stored, clip)[distinct],
     )
+
+
+def _stored_indices(num_stored: int, clip: ClipSpec) -> np.ndarray:
+    number = tf.constant(num_stored, tf.int64)
+    starts = clips.spaced_starts(number, clip.num_frames, clip.num_clips)
+    return clips.frame_indices(starts, number, clip.num_frames).numpy()
 
 
 def film_id(path: str) -> str:

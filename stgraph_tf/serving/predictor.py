@@ -1,12 +1,13 @@
 """An exported model in Python: films in, scores out. Needs nothing but the SavedModel."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from stgraph_tf.serving import assets, versions
 from stgraph_tf.serving.film_clips import FilmClips
+from stgraph_tf.viz.explained_clip import ExplainedClip
 
 
 class Predictor:
@@ -34,6 +35,7 @@ class Predictor:
         self._signature = _serving_default(self._loaded, self.path)
         self._frames_only = self._loaded.signatures.get("frames_only")
         self.finds_boxes = self._frames_only is not None
+        self._explain = self._loaded.signatures.get("explain")
         num_scores = self._signature.structured_outputs["scores"].shape[-1]
         if num_scores != len(self.labels):
             raise ValueError(
@@ -66,6 +68,29 @@ class Predictor:
         for indices in film.frame_indices:
             found = self._frames_only(frames=tf.constant(film.frames[indices][np.newaxis]))
             yield found["scores"].numpy()[0], found["boxes"].numpy()[0]
+
+    def explained(
+        self, film: FilmClips, boxes: Iterable[np.ndarray] | None = None
+    ) -> Iterator[ExplainedClip]:
+        """Yields each clip with its scores and the edges that they come from.
+
+        Args:
+            film: the film.
+            boxes: float32 `[T', K, 4]` of each clip, those that the detector inside found, for
+                example; the film's own if None.
+
+        Yields:
+            The clips, those of a model without a graph without edges.
+        """
+        signature = self._explain or self._signature
+        for number, clip_boxes in enumerate(film.boxes if boxes is None else boxes):
+            frames = film.frames[film.frame_indices[number]]
+            found = signature(
+                frames=tf.constant(frames[np.newaxis]), boxes=tf.constant(clip_boxes[np.newaxis])
+            )
+            outputs = {name: value.numpy()[0] for name, value in found.items()}
+            times = film.stored_indices[number] / self.clip.frame_rate
+            yield ExplainedClip(frames=frames, boxes=clip_boxes, times=times, **outputs)
 
 
 def _load(path: str) -> tf.Module:

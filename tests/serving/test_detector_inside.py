@@ -161,11 +161,16 @@ class DetectorInsideTest(parameterized.TestCase):
             num_boxes=np.zeros(1, int),
             repeats=np.ones(1, int),
             num_stored=NUM_FRAMES,
+            stored_indices=np.arange(NUM_FRAMES)[np.newaxis],
         )
         ((scores, boxes),) = predictor.detected(film)
         result = self.call("frames_only", clip)
         np.testing.assert_array_equal(scores, result["scores"][0])
         np.testing.assert_array_equal(boxes, result["boxes"][0])
+        (explained,) = predictor.explained(film, [boxes])
+        np.testing.assert_array_equal(explained.boxes, boxes)
+        np.testing.assert_allclose(explained.scores, scores, atol=1e-5)
+        self.assertTrue(explained.has_similarity and explained.has_spatial_temporal)
 
     def test_model_without_a_detector(self):
         folder = self.create_tempdir().full_path
