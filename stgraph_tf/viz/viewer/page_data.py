@@ -101,7 +101,7 @@ def _clip(clip: ExplainedClip, pictures: dict[str, int]) -> dict[str, Any]:
         "truth": None if clip.true_labels is None else [int(i) for i in clip.true_labels],
         "numBoxes": clip.boxes.shape[1],
         "boxes": [_without_padding(frame) for frame in boxes],
-        "neighbours": _neighbours(clip) if clip.has_similarity else None,
+        "neighbours": _neighbours(clip),
         "forward": _edges(clip.forward_edges),
         "backward": _edges(clip.backward_edges),
     }
@@ -131,7 +131,9 @@ def _without_padding(boxes: np.ndarray) -> list[int]:
     return np.rint(boxes[:last] * BOX_UNIT).astype(int).ravel().tolist()
 
 
-def _neighbours(clip: ExplainedClip) -> list[list[int]]:
+def _neighbours(clip: ExplainedClip) -> list[list[int]] | None:
+    if clip.neighbour_indices is None or clip.neighbour_weights is None:
+        return None
     weights = _weights(clip.neighbour_weights)
     rows = []
     for indices, row in zip(clip.neighbour_indices, weights, strict=True):

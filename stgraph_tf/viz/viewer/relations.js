@@ -6,8 +6,9 @@ function showChosen(graph, node, image, seconds) {
   const box = graph.boxes[node];
   const size = `${percent(box.right - box.left)} × ${percent(box.bottom - box.top)} of the frame`;
   const when = seconds === null ? "" : `, at ${seconds.toFixed(1)} s`;
-  byId("chosen-crop").replaceChildren(crop(image, box, { description: capitalized(graph.name(node)) }));
-  byId("chosen-name").textContent = capitalized(graph.name(node));
+  const name = capitalized(graph.name(node));
+  byId("chosen-crop").replaceChildren(crop(image, box, { description: name }));
+  byId("chosen-name").textContent = name;
   byId("chosen-about").textContent = `${size}${when}`;
 }
 

@@ -77,8 +77,8 @@ class Stage {
     const { clientWidth: width, clientHeight: height } = this.picture;
     this.edges.setAttribute("viewBox", `0 0 ${width} ${height}`);
     const points = trajectory.map(({ node }) => {
-      const box = this.graph.boxes[node];
-      return { node, x: (box.left + box.right) / 2 * width, y: (box.top + box.bottom) / 2 * height };
+      const { left, top, right, bottom } = this.graph.boxes[node];
+      return { node, x: (left + right) / 2 * width, y: (top + bottom) / 2 * height };
     });
     const drawn = [];
     for (let place = 1; place < points.length; place++) {

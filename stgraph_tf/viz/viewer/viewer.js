@@ -48,9 +48,9 @@ async function openClip(clip) {
 
 function makeFrameButton(t) {
   const seconds = secondsOf(t);
-  const when = seconds === null ? "" : `${seconds.toFixed(1)} s`;
+  const when = seconds === null ? "" : `, ${seconds.toFixed(1)} s`;
   return make("li", {}, make(
-    "button", { type: "button", onclick: () => goTo(t), "aria-label": `Frame ${t + 1}, ${when}` },
+    "button", { type: "button", onclick: () => goTo(t), "aria-label": `Frame ${t + 1}${when}` },
     crop(imageAt(t * state.clip.perFrame), WHOLE,
       { shape: state.clip.width / state.clip.height, margin: 1 }),
     make("i", { class: "share", "aria-hidden": "true" }),
@@ -245,8 +245,8 @@ for (const id of ["similarity-threshold", "edge-threshold"]) {
 }
 
 function clipName(clip, place) {
-  const times = clip.seconds?.length ? [clip.seconds[0], clip.seconds[clip.seconds.length - 1]] : [];
-  const when = times.map(seconds => seconds?.toFixed(1)).join(" to ");
+  const [first, last] = [clip.seconds?.at(0), clip.seconds?.at(-1)];
+  const when = [first, last].map(seconds => seconds?.toFixed(1)).filter(Boolean).join(" to ");
   return clip.title || `${place + 1} of ${DATA.clips.length}${when ? `, ${when} s` : ""}`;
 }
 
