@@ -81,14 +81,20 @@ def prepare_split(
         options: Beam's; without any, films are read one after the other in this process.
 
     Raises:
-        ValueError: more films than `max_failures` cannot be read (one is named), or `output` holds
-            splits of another frame rate, size or list of labels.
+        ValueError: there are fewer videos than shards, more films than `max_failures` cannot be
+            read (one is named), or `output` holds splits of another frame rate, size or list of
+            labels.
     """
     info = _merged_info(load_info(output), settings, labels, multi_label, output)
     made_by = json.loads(json.dumps(made_by))
     before = _Before(output, split, info, made_by)
     if before.is_whole():
         return before.summary()
+    if num_shards > len(tasks):
+        raise ValueError(
+            f"--num_shards must not exceed the number of videos, as no shard is empty; it is "
+            f"{num_shards}, and the split {split!r} has {len(tasks)}"
+        )
     _check_paths(tasks, max_failures)
     planned = deal(tasks, num_shards)
     with Staging(output, split, num_shards, {**made_by, "labels": list(labels)}) as staging:

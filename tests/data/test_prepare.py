@@ -163,6 +163,14 @@ class PrepareTest(parameterized.TestCase):
         self.assertCountEqual(os.listdir(self.output), [*names, "dataset.json"])
         self.assertCountEqual(self.read(), ["v1", "v2", "v3"])
 
+    def test_more_shards_than_videos(self):
+        tasks = self.write_videos("v1", "v2")
+        with self.assertRaisesRegex(
+            ValueError, "--num_shards must not exceed .*is 3, .*'train' has 2"
+        ):
+            self.prepare(tasks, num_shards=3)
+        self.assertFalse(os.path.exists(self.output))
+
     def test_lost_shard_is_made_again(self):
         tasks = self.write_videos("v1")
         self.prepare(tasks)

@@ -23,6 +23,7 @@ _TRAINED = (
 # Appended to a program's arguments: the last of two equal flags counts.
 _ADDED = {
     "tools/make_shapes.py": ("--train_videos=12", "--val_videos=6"),
+    "tools/prepare_dataset.py": ("--num_shards=1",),
     "tools/train.py": (
         *(f"--config.stages.{stage}.steps=2" for stage in ("backbone", "graph", "joint")),
         *(f"--config.stages.{stage}.warmup_steps=1" for stage in ("backbone", "graph", "joint")),
