@@ -115,6 +115,8 @@ class Reader:
             raise BlockError(f"{done.stdout}\nexit status {done.returncode}")
 
     def _serve(self, block) -> None:
+        if _answers(block.notes["keeps running"]):
+            raise BlockError(f"another server is at {block.notes['keeps running']} already")
         log = os.path.join(self._folder, f"server-{len(self._servers)}.log")
         with open(log, "w") as file:
             server = subprocess.Popen(
