@@ -44,7 +44,7 @@ def _classes(folder: str, environment: dict[str, str]) -> None:
 
 def _demo(folder: str, environment: dict[str, str]) -> None:
     """What `make demo` leaves."""
-    subprocess.run(["make", "demo"], cwd=folder, env=environment, check=True)
+    _run(["make", "demo"], folder, environment)
 
 
 def _charades(folder: str, environment: dict[str, str]) -> None:
@@ -78,16 +78,12 @@ def _charades_shards(folder: str, environment: dict[str, str]) -> None:
     """Charades, prepared: `data/charades`."""
     _charades(folder, environment)
     for split in ("train", "test"):
-        subprocess.run(
-            [
-                *("python", "tools/prepare_dataset.py", "--source=charades", "--boxes=none"),
-                *("--videos=Charades_v1_480", f"--annotations=Charades/Charades_v1_{split}.csv"),
-                *("--output=data/charades", "--num_shards=2"),
-            ],
-            cwd=folder,
-            env=environment,
-            check=True,
-        )
+        command = [
+            *("python", "tools/prepare_dataset.py", "--source=charades", "--boxes=none"),
+            *("--videos=Charades_v1_480", f"--annotations=Charades/Charades_v1_{split}.csv"),
+            *("--output=data/charades", "--num_shards=2"),
+        ]
+        _run(command, folder, environment)
 
 
 def _something(folder: str, environment: dict[str, str]) -> None:
@@ -137,3 +133,17 @@ def _write_film(path: str, film: Film) -> None:
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "wb") as file:
         file.write(film.mp4)
+
+
+def _run(command: Sequence[str], folder: str, environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-6000:]}")
