@@ -10,7 +10,7 @@ from stgraph_tf.serving.local_server.statuses import RequestError
 Outputs = Mapping[str, np.ndarray]
 
 
-def run(calls: Sequence[Call], wanted: Callable[[int], bool]) -> list[Outputs | RequestError]:
+def run(calls: Sequence[Call], wanted: Callable[[int], bool]) -> Sequence[Outputs | RequestError]:
     """Computes calls of one kind together.
 
     Where that fails, each is computed by itself, so that one's mistake is not the others'.
@@ -31,7 +31,8 @@ def _run_alone(call: Call) -> Outputs | RequestError:
     try:
         return call.servable.run(call.signature, call.inputs)
     except RequestError as error:
-        return error
+        # Another one: the traceback of this one leads to the callers, and by them back to itself.
+        return RequestError(error.code, error.message, error.http_status)
 
 
 def _run_together(calls: Sequence[Call]) -> list[Outputs] | None:

@@ -13,7 +13,7 @@ from tensorflow_serving.apis import (
 from stgraph_tf.serving.local_server import predict_messages
 from stgraph_tf.serving.local_server.answering import Answering, named
 from stgraph_tf.serving.local_server.settings import Settings
-from stgraph_tf.serving.local_server.statuses import RequestError, invalid
+from stgraph_tf.serving.local_server.statuses import RequestError, invalid, let_go
 
 _PREDICTION = "/tensorflow.serving.PredictionService/"
 _MODEL = "/tensorflow.serving.ModelService/"
@@ -51,6 +51,7 @@ class GrpcServices(grpc.GenericRpcHandler):
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler | None:
         method = handler_call_details.method
+        handle: _Method
         if method == _PREDICTION + "Predict":
             handle = self._predict
         elif method == _PREDICTION + "GetModelMetadata":
@@ -121,10 +122,16 @@ def _answered(handle: _Method) -> _Method:
         try:
             return await handle(messages, context)
         except RequestError as error:
-            await context.abort(error.code, error.message)
-        except Exception:
+            code, message = error.code, error.message
+            let_go(error)
+        except Exception as error:
             logging.exception("a request failed")
-            await context.abort(grpc.StatusCode.INTERNAL, "the server failed")
+            code, message = grpc.StatusCode.INTERNAL, "the server failed"
+            let_go(error)
+        # Not by `abort`: grpcio 1.85 never forgets the error that it raises, nor the one before it.
+        context.set_code(code)
+        context.set_details(message)
+        return b""
 
     return method
 

@@ -19,7 +19,7 @@ from google.protobuf import json_format, message
 from stgraph_tf.serving.local_server import json_messages, monitoring
 from stgraph_tf.serving.local_server.answering import Answering
 from stgraph_tf.serving.local_server.settings import Settings
-from stgraph_tf.serving.local_server.statuses import RequestError, invalid
+from stgraph_tf.serving.local_server.statuses import RequestError, invalid, let_go
 
 _MODEL = r"(?i:/v1/models)/(?P<name>[^/:]+)(?:/versions/(?P<version>\d+))?"
 _PREDICT = re.compile(_MODEL + r":(?P<method>classify|regress|predict)")
@@ -74,9 +74,11 @@ class RestServer:
         try:
             response = await self._answer(request)
         except RequestError as error:
+            let_go(error)
             response = _json({"error": error.message}, error.http_status)
-        except Exception:
+        except Exception as error:
             logging.exception("a request failed")
+            let_go(error)
             response = _json({"error": "the server failed"}, 500)
         if self._answering.admission.is_closed:
             response.force_close()

@@ -1,6 +1,7 @@
 """What is wrong with a request, as gRPC and as HTTP say it."""
 
 import re
+import traceback
 
 import grpc
 
@@ -45,6 +46,19 @@ class RequestError(Exception):
 def invalid(message: str) -> RequestError:
     """The client's mistake."""
     return RequestError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def let_go(error: BaseException) -> None:
+    """Lets go what the functions held that an error came through: the request, above all.
+
+    A future holds its error, the error its traceback, the traceback the functions that waited, and
+    those hold the future. Python looks for such rings the more rarely the more it has in memory;
+    beside TensorFlow that is after thousands of requests.
+    """
+    behind: BaseException | None = error
+    while behind:
+        traceback.clear_frames(behind.__traceback__)
+        behind = behind.__cause__ or behind.__context__
 
 
 def of_tensorflow(code: int, message: str) -> RequestError:

@@ -2,13 +2,16 @@
 
 import contextlib
 import dataclasses
+import gc
 import os
 import tempfile
+import time
 
 import grpc
 from absl.testing import parameterized
 
 from stgraph_tf.serving.local_server import background
+from stgraph_tf.serving.local_server.calls import Call
 from stgraph_tf.serving.local_server.settings import Settings
 from tests.serving.local_server import small_model
 from tests.serving.local_server.asking import Client
@@ -42,11 +45,32 @@ class ServingCase(parameterized.TestCase):
         self.assertEqual(error.code(), code, error.details())
         self.assertIn(sentence, error.details())
 
+    @contextlib.contextmanager
+    def nothing_is_kept(self):
+        """A block after which no call is in memory, though nobody has looked for garbage."""
+        gc.collect()
+        gc.disable()
+        try:
+            yield
+            kept = _calls()
+            end = time.monotonic() + 10
+            while kept and time.monotonic() < end:
+                # The client has its answer a moment before the server is done.
+                time.sleep(0.02)
+                kept = _calls()
+        finally:
+            gc.enable()
+        self.assertEmpty(kept)
+
     def pipe(self) -> str:
         """A pipe that the signature `wait` waits at."""
         path = os.path.join(self.create_tempdir().full_path, "pipe")
         os.mkfifo(path)
         return path
+
+
+def _calls() -> list[str]:
+    return [repr(found.inputs) for found in gc.get_objects() if type(found) is Call]
 
 
 def settings(folder: str, **changes) -> Settings:

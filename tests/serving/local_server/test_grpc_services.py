@@ -132,6 +132,16 @@ class MalformedTest(GrpcCase):
         with self.refused(INVALID, sentence):
             self.client.predict(**inputs)
 
+    @parameterized.parameters(np.nan, 1)
+    def test_requests_are_not_kept(self, number):
+        inputs = {"x": np.full([1, 3], number, np.float32)}
+        with self.nothing_is_kept():
+            if np.isfinite(number):
+                self.client.predict(**inputs)
+            else:
+                with self.refused(INVALID, "x must be finite"):
+                    self.client.predict(**inputs)
+
     @parameterized.parameters(
         ("tensor_shape { unknown_rank: true } float_val: 1", "one of unknown rank"),
         ("tensor_shape { dim { size: -1 } dim { size: 3 } }", "a negative size"),

@@ -117,6 +117,10 @@ class MalformedTest(RestCase):
     def test_bodies(self, body, sentence):
         self.assert_refused(400, sentence, PREDICT, body)
 
+    def test_requests_are_not_kept(self):
+        with self.nothing_is_kept():
+            self.assert_refused(400, "x must be finite", PREDICT, b'{"instances": [[NaN, 2, 3]]}')
+
     @parameterized.parameters(
         ("int32", 2**31),
         ("uint8", -1),
