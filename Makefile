@@ -1,8 +1,13 @@
 # make demo   the main job, end to end: films and boxes in, a served action recognizer out
-# make test   the whole test suite
+# make test   the whole test suite, with a report of the lines that it runs
 # make study  the rows of the paper's Table 2 on a data set of moving shapes, three seeds each
-# make lint   formatting and linting, as CI does
+# make lint   formatting, linting and types, as CI does
 # make lock   resolves the dependencies of setup.cfg anew
+#
+# make coverage   tests, and lists in docs/coverage.md what they do not run, with the reasons
+# make docs       makes the library's reference of its docstrings, in build/api
+# make docs-test  types every command and code block of the documentation, in small
+# make package    the wheel and the source distribution, in dist
 #
 # Each does its own set-up in .venv, which is left alone while requirements.lock stays the same.
 
@@ -10,6 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := runs/demo
 STUDY := runs/study
+COVERAGE := build/coverage.json
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CONFIG := configs/shapes.py:tiny_i3d_joint
@@ -17,7 +23,7 @@ DEMO_FLAGS := --config $(CONFIG) --config.data.dir $(RUN)/shards --workdir $(RUN
 
 export PYTHONUNBUFFERED := 1
 
-.PHONY: demo study test lint lock clean
+.PHONY: demo study test coverage lint docs docs-test package lock clean chromium
 
 $(READY): requirements.lock setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || \
@@ -65,12 +71,37 @@ study: $(READY)
 	@$(BIN)/python tools/study.py --config configs/shapes.py --data $(STUDY)/shards \
 		--attributes $(STUDY)/films/attributes_class.csv --output $(STUDY)/rows
 
-test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+# Tests of pages open them in Chromium.
+chromium:
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium"; apt-get update -qq && \
+		apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	else echo "error: install Chromium (Debian: apt-get install chromium)"; exit 1; fi
+
+test: $(READY) chromium
+	@mkdir -p build
+	$(BIN)/python -m slipcover --json --out $(COVERAGE) -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m tests.uncovered $(COVERAGE)
+
+coverage: test
+	@$(BIN)/python -m tests.uncovered $(COVERAGE) docs/coverage.md
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(READY)
+	$(BIN)/pdoc stgraph_tf --docformat google --output-directory build/api
+	@echo "open build/api/index.html"
+
+docs-test: $(READY)
+	$(BIN)/python tests/docs/run_pages.py
+
+package: $(READY)
+	$(BIN)/python -m build
 
 lock:
 	@$(PYTHON) -m venv .lock-venv
@@ -80,4 +111,4 @@ lock:
 	@rm -rf .lock-venv
 
 clean:
-	rm -rf $(VENV) runs build dist *.egg-info
+	rm -rf $(VENV) runs build dist *.egg-info .mypy_cache

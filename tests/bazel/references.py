@@ -16,6 +16,7 @@ _DISTRIBUTIONS = {
     "cv2": "opencv_python_headless",
     "google.protobuf": "protobuf",
     "grpc": "grpcio",
+    "markdown_it": "markdown_it_py",
     "official": "tf_models_official",
     "orbit": "tf_models_official",
     "sklearn": "scikit_learn",

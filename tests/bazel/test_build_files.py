@@ -80,12 +80,12 @@ class BuildFilesTest(absltest.TestCase):
         wrong = {}
         for label, used in self.used.items():
             target = self.targets[label]
-            expected = self._labels({path for one in used for path in one.files})
-            expected -= {label, *target.deps, *self._data_of(target.deps)}
+            named = self._labels({path for one in used for path in one.files}) - {label}
             data = self._labels(map(self._path, target.data)) | target.data
+            there = data | target.deps | self._data_of(target.deps)
             programs = {name for name in data if self._is_program(name)}
-            if not programs <= expected <= data:
-                wrong[label] = self._difference(data, expected)
+            if not named <= there or not programs <= named:
+                wrong[label] = self._difference(programs, named - there | programs & named)
         self.assertEqual(wrong, {})
 
     def test_no_target_needs_itself(self):
