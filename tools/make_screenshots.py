@@ -67,14 +67,13 @@ def _screenshot(tab, text: str) -> bytes:
 
     tab.set_content(text)
     tab.wait_for_selector("body[data-ready]")
-    frames, boxes = tab.locator("#timeline button"), tab.locator(".box")
-    if _FRAME.value > frames.count() or _BOX.value > boxes.count():
-        raise ValueError(
-            f"expected --frame up to {frames.count()} and --box up to {boxes.count()}, received "
-            f"{_FRAME.value} and {_BOX.value}"
-        )
+    frames, box = tab.locator("#timeline button"), tab.locator(".box").nth(_BOX.value - 1)
+    if _FRAME.value > frames.count():
+        raise ValueError(f"--frame must be at most {frames.count()}, received {_FRAME.value}")
     frames.nth(_FRAME.value - 1).click()
-    boxes.nth(_BOX.value - 1).dispatch_event("click")
+    if not box.is_visible():
+        raise ValueError(f"frame {_FRAME.value} has no box {_BOX.value}")
+    box.dispatch_event("click")
     image = Image.open(io.BytesIO(tab.screenshot())).convert("RGB")
     buffer = io.BytesIO()
     image.quantize(256, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
