@@ -6,9 +6,16 @@ get right ones. At last SIGTERM under load, which must lose no request that was 
 
     python tools/benchmark.py load
 
-By default as many requests are sent as come in half an hour at five a second.
+By default as many requests are sent as come in half an hour at five a second. A server that answers
+24 a second is at saturation for half an hour with
+
+    python tools/benchmark.py load --rounds 6 --amount 7200
+
+Malformed requests come in rounds, too, and the memory after each tells whether it has an end; more
+of them (`--malformed 50000`) tell it more clearly.
 """
 
+import collections
 import contextlib
 import functools
 import itertools
@@ -32,7 +39,7 @@ from benchmarks import (
     measure,
     serving,
 )
-from benchmarks.known_requests import Clip, Reply, Request, Sender
+from benchmarks.known_requests import Reply, Request, Sender
 from benchmarks.malformed_requests import Target
 from benchmarks.served_process import ServedProcess
 from stgraph_tf import config as defaults
@@ -53,7 +60,8 @@ _FEW = 8
 
 
 def run(options: measure.Options, config: ConfigDict | None = None) -> measure.Report:
-    """Sends the requests; `options.amount` of known answer a round, `options.malformed` others.
+    """Sends the requests: `options.amount` of known answer a round, then `options.malformed` others
+    in as many rounds.
 
     Args:
         options: which model, and how much.
@@ -80,7 +88,9 @@ def run(options: measure.Options, config: ConfigDict | None = None) -> measure.R
         stack.callback(server.kill)
         row, replies, memory = _saturate(server, requests, options.rounds, amount)
         notes = [*_latencies(replies), *memory]
-        notes += _endure(server, requests, clips[0], options.malformed, max_bytes)
+        notes += _endure(
+            server, requests, Target(server.port, server.rest_port, clips[0], max_bytes), options
+        )
         notes += _stop_under_load(server, requests, min(amount, 200))
     title = (
         f"the local server with {spec.model}, clips of {spec.num_frames} x {spec.short_side} x "
@@ -127,12 +137,10 @@ def _saturate(
             all_replies += replies
             logging.info("round %d of %d: %.1f requests/s", number + 1, rounds, rates[-1])
     row = measure.Row("mixed requests", "requests", tuple(rates), tuple(cpu), max(samples))
-    megabytes = ", ".join(f"{size / 2**20:.0f}" for size in after)
     lines = [
         f"{len(all_replies)} right answers, none wrong, none missing; the largest difference is "
         f"{max(reply.difference for reply in all_replies):.1e}",
-        f"memory of the server: {samples[0] / 2**20:.0f} MiB at first, {megabytes} after each "
-        f"round, {max(samples) / 2**20:.0f} at most",
+        f"memory of the server: {_rounds_of_memory(samples, after)}",
     ]
     return row, all_replies, lines
 
@@ -159,10 +167,9 @@ def _latencies(replies: Sequence[Reply]) -> Iterator[str]:
 
 
 def _endure(
-    server: ServedProcess, requests: Sequence[Request], clip: Clip, count: int, max_bytes: int
+    server: ServedProcess, requests: Sequence[Request], target: Target, options: measure.Options
 ) -> list[str]:
-    """Malformed requests, while another client goes on with good ones."""
-    target = Target(server.port, server.rest_port, clip, max_bytes)
+    """Rounds of malformed requests, while another client goes on with good ones."""
     mistakes = [
         *malformed_messages.mistakes(target),
         *malformed_bodies.mistakes(target),
@@ -170,20 +177,37 @@ def _endure(
     ]
     before = server.holdings()
     connect = functools.partial(Sender, server.port, server.rest_port)
+    after = []
+    answers: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     with server.watched_memory() as samples, _good_requests(requests, connect) as replies:
         start = time.perf_counter()
-        answers = malformed_requests.send(mistakes, count, _MALFORMED_CLIENTS)
+        for number in range(options.rounds):
+            count = options.malformed * (number + 1) // options.rounds
+            count -= options.malformed * number // options.rounds
+            sent = malformed_requests.send(mistakes, count, _MALFORMED_CLIENTS, seed=number)
+            for name, counts in sent.items():
+                answers[name] += counts
+            after.append(server.memory())
+            logging.info("round %d of %d: %d malformed", number + 1, options.rounds, count)
         seconds = time.perf_counter() - start
-    after = _settled(server, before)
+    held = _settled(server, before)
     check(*known_requests.send_at_once(requests, 2, connect))
     lines = [
-        f"{count} malformed requests in {seconds:.0f} s, all answered properly; {len(replies)} "
-        "good ones among them, all right",
-        f"memory meanwhile: {samples[0] / 2**20:.0f} MiB at first, {samples[-1] / 2**20:.0f} in "
-        f"the end, {max(samples) / 2**20:.0f} at most; open files {before[0]}, then {after[0]}; "
-        f"threads {before[1]}, then {after[1]}",
+        f"{options.malformed} malformed requests in {seconds:.0f} s, all answered properly; "
+        f"{len(replies)} good ones among them, all right",
+        f"memory meanwhile: {_rounds_of_memory(samples, after)}; open files {before[0]}, then "
+        f"{held[0]}; threads {before[1]}, then {held[1]}",
     ]
     return [*lines, *_counted(answers)]
+
+
+def _rounds_of_memory(samples: Sequence[int], after: Sequence[int]) -> str:
+    """Resident bytes in words: at first, after each round, and at most."""
+    mebibytes = ", ".join(f"{size / 2**20:.0f}" for size in after)
+    return (
+        f"{samples[0] / 2**20:.0f} MiB at first, {mebibytes} after each round, "
+        f"{max(samples) / 2**20:.0f} at most"
+    )
 
 
 @contextlib.contextmanager
@@ -191,7 +215,8 @@ def _good_requests(
     requests: Sequence[Request], connect: functools.partial
 ) -> Iterator[list[Reply]]:
     """Sends good requests, one after the other, and checks the answers when the block ends."""
-    replies, stop = [], threading.Event()
+    stop = threading.Event()
+    replies: list[Reply] = []
     endless = itertools.takewhile(lambda _: not stop.is_set(), itertools.cycle(requests))
     outcome = []
     thread = threading.Thread(

@@ -9,7 +9,7 @@ import dataclasses
 import platform
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from absl import logging
@@ -30,7 +30,7 @@ class Options:
         rivals_python: an interpreter that has OpenVINO, ONNX Runtime and tf2onnx, likewise.
         model_base_path: the folder of an exported model's versions, for `load`; None for a model
             that is made for it.
-        malformed: how many malformed requests `load` sends.
+        malformed: how many malformed requests `load` sends, in all rounds together.
     """
 
     rounds: int = 5
@@ -106,12 +106,14 @@ class Turn(NamedTuple):
 def stopwatch() -> Iterator[Callable[[], tuple[float, float]]]:
     """Yields what tells, after the block, the wall and the CPU seconds of this process in it."""
     start, cpu_start = time.perf_counter(), time.process_time()
-    took = []
-    yield lambda: tuple(took)
-    took += [time.perf_counter() - start, time.process_time() - cpu_start]
+    took: tuple[float, float] = (0.0, 0.0)
+    yield lambda: took
+    took = time.perf_counter() - start, time.process_time() - cpu_start
 
 
-def take_turns(contestants: dict[str, Callable[[], Turn]], *, unit: str, rounds: int) -> list[Row]:
+def take_turns(
+    contestants: Mapping[str, Callable[[], Turn]], *, unit: str, rounds: int
+) -> list[Row]:
     """Lets every contestant have a turn in every round.
 
     Args:
@@ -119,7 +121,7 @@ def take_turns(contestants: dict[str, Callable[[], Turn]], *, unit: str, rounds:
         unit: what they do, in the plural.
         rounds: at least 1.
     """
-    turns = {name: [] for name in contestants}
+    turns: dict[str, list[Turn]] = {name: [] for name in contestants}
     for number in range(rounds):
         for name, take in contestants.items():
             turns[name].append(take())
@@ -142,7 +144,7 @@ def table(report: Report) -> str:
     with_memory = any(row.peak_bytes for row in report.rows)
     rate = f"s/{single}" if report.seconds_each else f"{unit}/s"
     header = ("", rate, "lowest", "highest", f"CPU ms/{single}", "share")
-    lines = [(*header, "peak GiB") if with_memory else header]
+    lines: list[tuple[str, ...]] = [(*header, "peak GiB") if with_memory else header]
     for row in report.rows:
         numbers = [row.rate, min(row.rates), max(row.rates)]
         if report.seconds_each:
