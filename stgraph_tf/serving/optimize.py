@@ -13,6 +13,7 @@ classifier and the scores stay float32, as they do in training with `mixed_bfloa
 
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import keras
 import numpy as np
@@ -54,7 +55,7 @@ class ServedClassifier(RegionGraphClassifier):
             feature_dim=trained.feature_dim,
             gcn_layers=trained.gcn_layers,
             dropout=0.0,
-            input_mean=trained.input_mean[order],
+            input_mean=cast(tuple[float, float, float], trained.input_mean[order]),
             name="served_classifier",
             dtype="float32" if precision == "float32" else "mixed_bfloat16",
         )
@@ -214,7 +215,8 @@ def _max_pool(
     """Max-pooling over space, then over time, each as of images.
 
     TensorFlow pads images while it pools them, but clips only in a walk before, and its kernel for
-    images is several times as fast.
+    images is several times as fast. The gradient of that kernel takes three times as long as
+    that of clips, or more: training has `residual_blocks.max_pool`, which gives the same numbers.
     """
     batch, time, height, width, _ = tf.unstack(tf.shape(x))
     if max(*size[1:], *stride[1:]) > 1:
