@@ -8,7 +8,7 @@ import html
 import re
 import unicodedata
 
-_VOID = {"br", "col", "img", "meta", "source", "wbr"}
+_VOID = {"br", "col", "img", "input", "link", "meta", "source", "wbr"}
 
 
 class Markup(str):

@@ -1,7 +1,7 @@
 """The viewer inside a notebook."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -72,7 +72,7 @@ def framed(page: str, height: int) -> str:
     )
 
 
-def _display():
+def _display() -> Callable[..., object]:
     """IPython's function that shows a value below a cell."""
     try:
         from IPython.display import display

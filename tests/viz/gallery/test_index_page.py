@@ -1,0 +1,113 @@
+"""The index in Chromium: all cards at first, then sorted and filtered."""
+
+import contextlib
+import os
+
+import numpy as np
+from absl.testing import absltest
+
+from stgraph_tf.viz.gallery import index_page
+from stgraph_tf.viz.gallery.entries import Entry
+from stgraph_tf.viz.gallery.models import ShownModel
+from stgraph_tf.viz.viewer import chromium
+from tests.serving import exported
+
+LABELS = ("open a door", "sit", "<i>run</i>")
+MODEL = ShownModel(LABELS, exported.CLIP, "runs/<b>/ckpt-7", "", iter)
+
+
+def entry(video_id: str, labels: tuple[int, ...], *scores: float) -> Entry:
+    return Entry(video_id, video_id.replace("&", "_"), labels, np.array(scores, np.float32))
+
+
+ENTRIES = (
+    entry("film-2", (0,), 0.9, 0.2, 0.1),  # right, margin 0.7
+    entry("film-10", (1,), 0.6, 0.5, 0.1),  # wrong, -0.1
+    entry("a&b", (0, 1), 0.1, 0.3, 0.8),  # wrong, -0.6
+    entry("unknown", (), 0.1, 0.3, 0.2),
+)
+
+
+class IndexPageTest(absltest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        resources = contextlib.ExitStack()
+        cls.addClassCleanup(resources.close)
+        cls.browser = resources.enter_context(chromium.launched())
+
+    def open(self, entries=ENTRIES, *, script: bool = True, width: int = 1280):
+        path = os.path.join(self.create_tempdir().full_path, "index.html")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(index_page.as_html(entries, MODEL, "data/mine, validation"))
+        context = self.browser.new_context(
+            java_script_enabled=script, viewport={"width": width, "height": 800}
+        )
+        self.addCleanup(context.close)
+        page = context.new_page()
+        self.problems = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self.assertStartsWith(request.url, ("file:", "data:")))
+        page.goto(f"file://{path}")
+        self.addCleanup(lambda: self.assertEqual(self.problems, []))
+        return page
+
+    def ids(self, page) -> list[str]:
+        return page.locator("#videos li:visible .id").all_inner_texts()
+
+    def test_sorts_and_filters(self):
+        page = self.open()
+        self.assertEqual(self.ids(page), ["a&b", "film-10", "film-2", "unknown"])
+        page.select_option("#order", "best")
+        self.assertEqual(self.ids(page), ["film-2", "film-10", "a&b", "unknown"])
+        page.select_option("#order", "id")
+        self.assertEqual(self.ids(page), ["a&b", "film-2", "film-10", "unknown"])
+        # True and predicted labels both count.
+        page.select_option("#label", label="sit")
+        self.assertEqual(self.ids(page), ["a&b", "film-10", "unknown"])
+        page.select_option("#judgement", "wrong")
+        self.assertEqual(self.ids(page), ["a&b", "film-10"])
+        page.fill("#search", "FILM")
+        self.assertEqual(self.ids(page), ["film-10"])
+        self.assertEqual(page.locator("#count").inner_text(), "1 of 4 videos")
+        page.select_option("#judgement", "right")
+        self.assertEqual(self.ids(page), [])
+        self.assertTrue(page.locator("#none").is_visible())
+
+    def test_cards_tell_what_is_shown_and_predicted(self):
+        page = self.open()
+        cards = page.locator("#videos li")
+        self.assertEqual(
+            " ".join(cards.first.inner_text().split()),
+            "a&b shows open a door, sit predicted <i>run</i> 0.800 wrong margin -0.600",
+        )
+        self.assertEqual(cards.first.locator("a").get_attribute("href"), "videos/a_b.html")
+        self.assertEqual(cards.first.locator("img").get_attribute("src"), "videos/a_b.webp")
+        self.assertEqual(
+            " ".join(cards.last.inner_text().split()),
+            "unknown shows labels not known predicted sit 0.300",
+        )
+        self.assertIn("right for 1 video of 3", page.locator("header p").inner_text())
+        self.assertIn("runs/<b>/ckpt-7", page.locator("header p").inner_text())
+
+    def test_all_is_there_without_a_script_and_fits_on_a_phone(self):
+        page = self.open(script=False, width=360)
+        self.assertEqual(self.ids(page), ["a&b", "film-10", "film-2", "unknown"])
+        self.assertFalse(page.locator("#controls").is_visible())
+        page = self.open(width=360)
+        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        self.assertEqual(page.evaluate(over), 0)
+
+    def test_every_control_has_a_name(self):
+        page = self.open()
+        for name in ("Order", "Label", "Prediction", "Id"):
+            self.assertEqual(page.get_by_label(name, exact=True).count(), 1)
+
+    def test_only_unlabelled_videos(self):
+        page = self.open(ENTRIES[3:])
+        self.assertEqual(page.locator("#judgement option").all_inner_texts(), ["any", "not known"])
+        self.assertNotIn("margin", page.locator("header p").inner_text())
+
+
+if __name__ == "__main__":
+    absltest.main()
