@@ -66,7 +66,7 @@ demo: $(READY)
 
 study: $(READY)
 	@[ -f $(STUDY)/films/labels.txt ] || $(BIN)/python tools/make_shapes.py --output $(STUDY)/films \
-		--train_videos 2000 --val_videos 500 --num_frames 16 --seed 0
+		--train_videos 3000 --val_videos 500 --num_frames 16 --seed 0
 	$(call write_shards,$(STUDY))
 	@$(BIN)/python tools/study.py --config configs/shapes.py --data $(STUDY)/shards \
 		--attributes $(STUDY)/films/attributes_class.csv --output $(STUDY)/rows
@@ -82,7 +82,8 @@ chromium:
 
 test: $(READY) chromium
 	@mkdir -p build
-	$(BIN)/python -m slipcover --json --out $(COVERAGE) -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m slipcover --json --out $(COVERAGE) -m pytest -n 2 --dist loadfile \
+		--no-loadscope-reorder
 	@$(BIN)/python -m tests.uncovered $(COVERAGE)
 
 coverage: test
