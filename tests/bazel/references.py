@@ -107,12 +107,12 @@ class Reader:
         return any(path.startswith((f"{name}/", f"{name}.py")) for path in self._files)
 
     def _named(self, strings: frozenset[str], path: str) -> set[str]:
-        """Files whose paths stand in strings, of the root or the same folder, and programs."""
+        """Files but tests whose paths stand in strings, from here or the root, and programs."""
         folder = path.rpartition("/")[0]
         found = set()
         for string in strings:
             name = string.removeprefix("/").replace("../", "")
-            if not re.fullmatch(r"\w[\w./-]*", name):
+            if not re.fullmatch(r"\w[\w./-]*", name) or "/test_" in f"/{name}":
                 continue
             program = self._programs.get(name.rpartition("/")[2])
             beside = f"{folder}/{name}"
