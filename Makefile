@@ -95,8 +95,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)
-	$(BIN)/pdoc stgraph_tf --docformat google --output-directory build/api
-	@echo "open build/api/index.html"
+	$(BIN)/python docs/make_reference.py --output build/api
 
 docs-test: $(READY)
 	$(BIN)/python tests/docs/run_pages.py
