@@ -27,17 +27,17 @@ def get_config(variant: str = "tiny_i3d_joint") -> ConfigDict:
     config.data.short_side = (64, 64)
 
     config.train.stages = ("joint",)  # All weights at once, from random ones.
-    config.train.batch_size = 16
+    config.train.batch_size = 8
     config.train.optimizer = "adamw"
     config.train.weight_decay = 0.01
     config.train.decay_rate = 0.3
     # Now and then the similarity graph's gradient leaps, and without a bound a run falls back.
     config.train.clip_norm = 0.3
-    config.train.checkpoint_interval = 100
-    config.train.validation_interval = 300
-    config.stages.joint.steps = 900
+    config.train.checkpoint_interval = 200
+    config.train.validation_interval = 800
+    config.stages.joint.steps = 2400
     config.stages.joint.learning_rate = 2e-3
-    config.stages.joint.decay_steps = (700, 820)
+    config.stages.joint.decay_steps = (1700, 2150)
     config.stages.joint.warmup_steps = 60
 
     if variant != row:

@@ -29,9 +29,9 @@ _OUTPUT = flags.DEFINE_string("output", None, "Folder of the study; made when mi
 _ROWS = flags.DEFINE_list("rows", "i3d,avgpool,st,sim,joint,nl,nl_joint", "What to train.")
 _SEEDS = flags.DEFINE_list("seeds", "0,1,2", "Seeds of weights and data.")
 _JOBS = flags.DEFINE_integer("jobs", 2, "Runs side by side.", lower_bound=1)
-_BACKBONE_STEPS = flags.DEFINE_integer("backbone_steps", 300, "Steps of the backbone, alone.")
+_BACKBONE_STEPS = flags.DEFINE_integer("backbone_steps", 2000, "Steps of the backbone, alone.")
 _GRAPH_STEPS = flags.DEFINE_integer("graph_steps", 50, "Steps of the graphs, backbone fixed.")
-_JOINT_STEPS = flags.DEFINE_integer("joint_steps", 450, "Steps of both together.")
+_JOINT_STEPS = flags.DEFINE_integer("joint_steps", 750, "Steps of both together.")
 _OVERRIDE = flags.DEFINE_multi_string(
     "override", [], "A setting of all runs, such as config.train.batch_size=16; may be repeated."
 )

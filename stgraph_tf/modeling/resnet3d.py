@@ -40,10 +40,11 @@ _R101 = {
     "pool1_stride": (2, 2, 2),
 }
 
+# Each feature pixel sees 25 x 25 pixels of 7 frames: what is further apart is for the graphs.
 _TINY = {
-    "widths": (16, 32, 32),
-    "temporal_kernels": ((3,), (3,), (3, 3)),
-    "spatial_strides": (1, 1, 1),
+    "widths": (16, 32),
+    "temporal_kernels": ((3,), (1,)),
+    "spatial_strides": (1, 1),
     "stem_width": 16,
     "stem_kernel": (3, 5, 5),
 }
@@ -58,7 +59,7 @@ BACKBONES: dict[str, dict[str, Any]] = {
     "r101_nl": {**_R101, "non_local": ((), (1, 3), (6, 13, 20), ())},
     # 16 frames of 64 x 64 -> 8 x 16 x 16 x 128, for small pictures and for tests.
     "tiny": _TINY,
-    "tiny_nl": {**_TINY, "non_local": ((), (), (1,))},
+    "tiny_nl": {**_TINY, "non_local": ((), (0,))},
 }
 
 

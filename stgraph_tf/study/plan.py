@@ -37,9 +37,9 @@ class Schedule(NamedTuple):
 
 # The first part starts from random weights and is short: it stands for the pretraining of the
 # paper's backbone.
-FIRST_PART = Schedule(2e-3, warmup=30)
+FIRST_PART = Schedule(2e-3, (0.7, 0.9), warmup=60)
 GRAPH = Schedule(2e-3)
-JOINT = Schedule(2e-3, (0.7, 0.9))
+JOINT = Schedule(2e-3, (0.7, 0.9), warmup=30)
 
 # The paper freezes batch normalization, whose statistics come from long pretraining on many films.
 # After a first part this short they have to go on changing with the weights.
@@ -176,7 +176,7 @@ class Planner:
         _, graph, joint = self._budget
         before = f"seed{seed}/backbone_{row.baseline}"
         checkpoint = f"ckpt-{self._budget.backbone}"
-        flags = {
+        flags: dict[str, Any] = {
             "init.checkpoint": os.path.join(
                 self._output, before, "checkpoints", "backbone", checkpoint
             ),

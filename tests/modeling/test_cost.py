@@ -8,6 +8,7 @@ from tensorflow.python.framework import ops
 
 from stgraph_tf import config as settings
 from stgraph_tf.modeling import BACKBONES, ResNet3D, build_model, cost, gcn, graphs
+from tests.modeling.three_stages import THREE_STAGES
 
 R50_CLIP = cost.Clip(num_frames=32, height=224, width=224, num_boxes=50)
 R101_CLIP = cost.Clip(num_frames=128, height=288, width=288, num_boxes=50)
@@ -192,7 +193,7 @@ class TracedNetworkTest(parameterized.TestCase):
         {"non_local": ((0,), (), (0, 1))},
     )
     def test_multiply_adds_of_other_backbones(self, **changes):
-        backbone = ResNet3D(**{**BACKBONES["tiny"], "spatial_strides": (1, 2, 1), **changes})
+        backbone = ResNet3D(**{**THREE_STAGES, **changes})
         clip = cost.Clip(num_frames=9, height=33, width=38, num_boxes=0)
         parts, features = cost.backbone_cost(backbone, clip)
         shape = (1, clip.num_frames, clip.height, clip.width, 3)
@@ -211,8 +212,7 @@ class TracedNetworkTest(parameterized.TestCase):
 
     @parameterized.product(freeze_batch_norm=(True, False), stride_on_1x1=(True, False))
     def test_activations_are_what_a_traced_training_step_keeps(self, **changes):
-        numbers = {**BACKBONES["tiny_nl"], "spatial_strides": (1, 2, 1), **changes}
-        backbone = ResNet3D(**numbers)
+        backbone = ResNet3D(**THREE_STAGES, non_local=((), (), (1,)), **changes)
         parts, _ = cost.backbone_cost(backbone, SMALL_CLIP)
         kept = _kept_by_tensorflow(
             # The square stands for whatever comes next: it needs the features back.

@@ -7,7 +7,8 @@ import tensorflow as tf
 from absl.testing import absltest, parameterized
 
 from stgraph_tf import config as settings
-from stgraph_tf.modeling import BACKBONES, ResNet3D, build_model, cost, memory
+from stgraph_tf.modeling import ResNet3D, build_model, cost, memory
+from tests.modeling.three_stages import THREE_STAGES
 
 CLIP = cost.Clip(num_frames=6, height=22, width=26, num_boxes=4)
 
@@ -74,8 +75,7 @@ def _renamed(tensor: tf.Tensor) -> tf.Tensor:
 
 
 def _traced_backbone(dtype: str = "float32", **changes) -> ResNet3D:
-    numbers = {**BACKBONES["tiny"], "spatial_strides": (1, 2, 1), **changes}
-    return ResNet3D(**numbers, dtype=dtype)
+    return ResNet3D(**{**THREE_STAGES, **changes}, dtype=dtype)
 
 
 def _kept(unit: list[memory.LayerMemory]) -> cost.Cost:

@@ -11,7 +11,7 @@ from absl.testing import absltest, parameterized
 
 from stgraph_tf.modeling import BACKBONES, GRAPHS, RegionGraphClassifier, ResNet3D, graphs
 
-_TINY = {**BACKBONES["tiny"], "widths": (4, 6, 8), "stem_width": 4}
+_TINY = {**BACKBONES["tiny"], "widths": (4, 6), "stem_width": 4}
 
 
 def _model(graph: str = "joint", **kwargs) -> RegionGraphClassifier:

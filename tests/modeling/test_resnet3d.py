@@ -9,6 +9,7 @@ from absl.testing import absltest, parameterized
 
 from stgraph_tf.modeling import BACKBONES, ResNet3D
 from tests import two_devices
+from tests.modeling.three_stages import THREE_STAGES
 
 two_devices.split_cpu()
 
@@ -35,8 +36,7 @@ class ResNet3DTest(parameterized.TestCase):
         ({"non_local": ((0,), (), (0, 1)), "stride_on_1x1": True}, (1, 7, 33, 46, 3)),
     )
     def test_computed_shape_is_the_real_one(self, changes, shape):
-        numbers = {**BACKBONES["tiny"], **changes, "spatial_strides": (1, 2, 1)}
-        backbone = ResNet3D(**numbers)
+        backbone = ResNet3D(**{**THREE_STAGES, **changes})
         self.assertEqual(backbone(tf.zeros(shape)).shape, backbone.compute_output_shape(shape))
 
     def test_the_authors_pooling_gives_55_pixels(self):
@@ -49,7 +49,7 @@ class ResNet3DTest(parameterized.TestCase):
         ("r50", []),
         ("r50_nl", ["3_1", "3_3", "4_1", "4_3", "4_5"]),
         ("r101_nl", ["3_1", "3_3", "4_6", "4_13", "4_20"]),
-        ("tiny_nl", ["4_1"]),
+        ("tiny_nl", ["3_0"]),
     )
     def test_non_local_blocks_stand_where_the_authors_have_them(self, name, places):
         names = [layer.name for stage in ResNet3D(**BACKBONES[name]).stages() for layer in stage]
@@ -71,7 +71,7 @@ class ResNet3DTest(parameterized.TestCase):
                     weight.assign(random.normal(size=weight.shape) / 10)
             outputs.append(backbone(x).numpy())
         np.testing.assert_array_equal(*outputs)
-        backbone.nonlocal4_1.norm.gamma.assign(np.ones(128))
+        backbone.nonlocal3_0.norm.gamma.assign(np.ones(128))
         self.assertGreater(np.abs(backbone(x) - outputs[0]).max(), 1e-6)
 
     def test_pools_keep_what_a_non_local_block_makes_negative(self):
@@ -130,7 +130,7 @@ class ResNet3DTest(parameterized.TestCase):
     def test_padding_is_symmetric(self):
         # A network that pads symmetrically sees a mirrored picture mirrored, at odd and even sizes;
         # with TensorFlow's "same" at stride 2 an even size would shift it.
-        backbone = ResNet3D(**{**BACKBONES["tiny"], "temporal_kernels": ((1,), (1,), (1, 1))})
+        backbone = ResNet3D(**{**BACKBONES["tiny"], "temporal_kernels": ((1,), (1,))})
         backbone.build((None, None, None, None, 3))
         for weight in backbone.weights:
             if weight.path.endswith("kernel"):

@@ -12,7 +12,7 @@ from stgraph_tf.training.progress import Progress
 from stgraph_tf.training.steps import TrainingStep, trainable_variables
 
 NUM_CLASSES = 5
-_TINY = {**BACKBONES["tiny"], "widths": (4, 6, 8), "stem_width": 4}
+_TINY = {**BACKBONES["tiny"], "widths": (4, 6), "stem_width": 4}
 
 
 def clips(batch: int, steps: int = 2) -> tf.data.Dataset:

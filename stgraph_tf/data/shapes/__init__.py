@@ -1,11 +1,11 @@
 """Shapes: a synthetic video data set whose actions are relations between objects.
 
-A film shows three to six coloured shapes over a moving, textured background, seen by a shaky
-camera. Once or twice, somewhere in the film and for a second and a half, something happens: one
-approaches, pushes or follows another, takes it along and hands it over to a third, or turns back by
-itself. The rest are bystanders, who stand or drift by. Shapes, colours, places and times are drawn
-alike for all actions, so that no frame by itself tells the action: only what the shapes do to each
-other, and in which order.
+A film shows three to six coloured shapes over a grey background, seen by a shaky camera. Once or
+twice, somewhere in the film and for a second and a half, something happens: one approaches, pushes
+or follows another, takes it along and hands it over to a third, or turns back by itself. The rest
+are bystanders, who stand or drift by. Shapes, colours, places and times are drawn alike for all
+actions, so that no frame by itself tells the action: only what the shapes do to each other, and in
+which order.
 
     script.py        what an action is: a function that writes its actors' paths
     pair_actions.py, solo_actions.py, sequences.py   the actions; actions.py lists them

@@ -55,6 +55,7 @@ def compose(rng: np.random.Generator, num_frames: int, *, single: bool = False) 
     num_bystanders = max(int(rng.choice(sizes, p=odds)) - num_acting, 0)
     # What was chosen stays so while places are sought: else actions that need room were rare.
     palette = Palette(rng)
+    writers: list[Callable[[], Group]]
     writers = [functools.partial(acting, rng, action, palette, num_frames) for action in actions]
     writers += [functools.partial(bystander, rng, palette, num_frames)] * num_bystanders
     for _ in range(_ATTEMPTS):
@@ -73,7 +74,7 @@ def compose(rng: np.random.Generator, num_frames: int, *, single: bool = False) 
                 Performance(performance.label, cast, performance.start, performance.stop)
             )
         actors += group.actors
-    return Scene(actors, performances, _camera_shake(rng, num_frames), rng.uniform(-0.2, 0.2, 2))
+    return Scene(actors, performances, _camera_shake(rng, num_frames))
 
 
 def _choose(rng: np.random.Generator, count: int) -> list[Action]:

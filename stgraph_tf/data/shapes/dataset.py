@@ -77,8 +77,8 @@ def _check(num_videos: dict[str, int], num_workers: int | None) -> None:
 
 
 def _annotation_paths(output: str, split: str) -> tuple[str, str, str]:
-    names = (f"{split}.jsonl", f"{split}_proposals.jsonl", f"{split}_objects.jsonl")
-    return tuple(os.path.join(output, name) for name in names)
+    path = os.path.join(output, split)
+    return f"{path}.jsonl", f"{path}_proposals.jsonl", f"{path}_objects.jsonl"
 
 
 def _write_split(

@@ -81,13 +81,13 @@ class Film:
 
 def make_film(settings: FilmSettings, split: str, index: int) -> Film:
     """Makes film number `index` of a split."""
-    # One generator a part: a change in how the background is drawn leaves scene and boxes alone.
-    script, texture, detector = (
+    # One generator a part: a change in how a film is lit leaves scene and boxes alone.
+    script, light, detector = (
         np.random.default_rng([settings.seed, SPLITS.index(split), index, part])
         for part in range(3)
     )
     scene = compose(script, settings.num_frames, single=settings.single_label)
-    rendering = render(scene, settings.size, texture)
+    rendering = render(scene, settings.size, light)
     boxes = propose(rendering.boxes, rendering.seen, detector)
     segments = _segments(scene, settings.fps)
     if settings.single_label:
@@ -123,8 +123,7 @@ def encode_mp4(frames: np.ndarray, fps: int) -> bytes:
         stream.pix_fmt = "yuv420p"
         # One thread: the bytes must not depend on the machine, and films are made side by side. No
         # macroblock tree: for frames this small it varies from run to run on the same input.
-        options = {"crf": "18", "preset": "fast", "threads": "1", "x264-params": "mbtree=0"}
-        stream.options = options
+        stream.options = {"crf": "18", "preset": "fast", "threads": "1", "x264-params": "mbtree=0"}
         for frame in frames:
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             container.mux(stream.encode(picture))

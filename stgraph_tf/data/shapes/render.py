@@ -9,6 +9,7 @@ pixels that the shape comes to in the film.
 """
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,6 +26,9 @@ _RGB = {
 }
 # The rim that sets a shape off from the background and from others: its width in units, its shade.
 _RIM_WIDTH, _RIM_SHADE = 0.9, 0.3
+# The background is one grey, so that there is nothing to learn from it: from the darkest to the
+# lightest that films have.
+_BACKGROUND = (40, 90)
 # A shape counts as seen when so much of its area shows, and at least so many square units of it.
 _SEEN_FRACTION, _SEEN_AREA = 0.25, 8.0
 
@@ -50,10 +54,11 @@ def render(scene: Scene, size: int, rng: np.random.Generator) -> Rendering:
     Args:
         scene: what to draw.
         size: the frames' width and height, pixels.
-        rng: the background's texture comes from it.
+        rng: the background's grey comes from it.
     """
     unit = size / STAGE
-    canvas = _background(scene, size, rng)
+    shape = (scene.num_frames, size, size, 3)
+    canvas = np.full(shape, rng.uniform(*_BACKGROUND), np.float32)
     owner = np.full(canvas.shape[:3], -1, np.int8)
     areas = np.zeros((scene.num_frames, len(scene.actors)))
     back_to_front = sorted(range(len(scene.actors)), key=lambda i: -scene.actors[i].depth)
@@ -154,6 +159,7 @@ def _diamond(dy: np.ndarray, dx: np.ndarray, radius: float) -> np.ndarray:
     return (np.abs(dy) + np.abs(dx)) * np.float32(np.sqrt(0.5)) - 0.89 * radius
 
 
+_OUTLINE_DISTANCES: dict[str, Callable[..., np.ndarray]]
 _OUTLINE_DISTANCES = {"disc": _disc, "square": _square, "triangle": _triangle, "diamond": _diamond}
 
 
@@ -186,35 +192,3 @@ def _visible_boxes(
         )
         boxes[:, index] = np.where(seen[:, index, np.newaxis], extent / size, 0)
     return boxes, seen
-
-
-def _background(scene: Scene, size: int, rng: np.random.Generator) -> np.ndarray:
-    """A drifting, shaken view of a texture, float32 `[F, size, size, 3]`."""
-    unit = size / STAGE
-    texture = _texture(size, rng)
-    frames = np.arange(scene.num_frames)[:, np.newaxis]
-    corners = (-(scene.shake + frames * scene.drift) * unit) % size
-    view = np.empty((scene.num_frames, size, size, 3), np.float32)
-    # The texture repeats, so that a view can move over it without end.
-    around = np.pad(texture, ((0, size + 1), (0, size + 1), (0, 0)), "wrap")
-    for frame, corner in enumerate(corners):
-        y, x = corner.astype(int)
-        fy, fx = (corner - (y, x)).astype(np.float32)
-        window = around[y : y + size + 1, x : x + size + 1]
-        lines = window[:-1] * (1 - fy) + window[1:] * fy
-        view[frame] = lines[:, :-1] * (1 - fx) + lines[:, 1:] * fx
-    return view
-
-
-def _texture(size: int, rng: np.random.Generator) -> np.ndarray:
-    """A seamless, greyish texture `[size, size, 3]`: coarse blobs, finer grain, 20 to 150."""
-    frequency = np.fft.fftfreq(size, 1 / size)
-    wave = np.hypot(frequency[:, np.newaxis], frequency[np.newaxis, :])
-    # Waves per frame width, so that the texture looks the same at every size.
-    spectrum = np.exp(-((wave / 4) ** 2)) + 0.12 * np.exp(-((wave / 14) ** 2))
-    noise = rng.normal(size=(size, size, 3))
-    noise[..., 1:] = 0.75 * noise[..., :1] + 0.25 * noise[..., 1:]
-    waves = np.fft.fft2(noise, axes=(0, 1)) * spectrum[..., np.newaxis]
-    smooth = np.fft.ifft2(waves, axes=(0, 1)).real
-    smooth /= smooth.std()
-    return np.clip(rng.uniform(70, 100) + 22 * smooth, 20, 150).astype(np.float32)

@@ -65,13 +65,11 @@ class Scene:
         actors: the shapes, those who act first, then bystanders.
         performances: what they do.
         shake: `[F, 2]`, how far the camera's shaking moves everything, units.
-        drift: `[2]`, the background's velocity, units a frame.
     """
 
     actors: list[Actor]
     performances: list[Performance]
     shake: np.ndarray
-    drift: np.ndarray
 
     @property
     def num_frames(self) -> int:

@@ -134,7 +134,7 @@ def action(
     return register
 
 
-def route(cast: Cast, *stops: tuple[int, tuple[float, float]]) -> np.ndarray:
+def route(cast: Cast, *stops: tuple[int, Sequence[float] | np.ndarray]) -> np.ndarray:
     """A path `[frames, 2]` through `(frame, point)` stops: straight between, still at both ends."""
     times, points = zip(*stops, strict=True)
     along, across = np.transpose(points)
