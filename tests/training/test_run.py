@@ -118,6 +118,7 @@ class RunTest(absltest.TestCase):
         events = _events(os.path.join(self.workdir, "summaries"))
         self.assertEqual(events["train/loss"], [1, 2, 3, 4, 5, 6])
         self.assertEqual(events["validation/mAP"], [2, 3, 4, 6])
+        self.assertEqual(events["graphs"], [3, 4, 6])  # The backbone alone has none.
         self.assertContainsSubset(["train/gradient_norm", "clips"], events)
         best = files.read_json(os.path.join(self.workdir, "best", "graph", "best.json"))
         self.assertIn(best["step"], (3, 4))
