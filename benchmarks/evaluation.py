@@ -67,7 +67,7 @@ def run(options: measure.Options, sizes: Sizes | None = None) -> measure.Report:
         config.data.dir = folder
         info = _write_films(config, sizes, num_videos)
         datasets = {size: _dataset(config, info, size) for size in sizes.batch_sizes}
-        contestants = {}
+        contestants: dict[str, Callable[[], object]] = {}
         for precision in sizes.precisions:
             contestants |= _contestants(config, sizes.num_classes, precision, datasets)
         largest = datasets[max(datasets)]
@@ -179,7 +179,7 @@ def _ratios(rows: Sequence[measure.Row]) -> Iterator[str]:
     for row in rows:
         if row.name.startswith(_BARE):
             bare = row
-        elif row.name != _READING:
+        elif row.name != _READING and bare:
             cpu = statistics.median(bare.cpu) / statistics.median(row.cpu)
             videos = ", ".join(
                 f"{row.rate / clips:.3f} of {clips} clips" for clips in _CLIPS_A_VIDEO

@@ -9,7 +9,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import grpc
 import numpy as np
@@ -185,7 +185,7 @@ class Sender:
 
 
 def send_at_once(
-    requests: Sequence[Request],
+    requests: Iterable[Request],
     num_clients: int,
     connect: Callable[[], Sender],
     until: Callable[[Exception], bool] = lambda error: False,
@@ -202,7 +202,8 @@ def send_at_once(
         The answers, and the errors.
     """
     following, lock = iter(requests), threading.Lock()
-    replies, errors = [], []
+    replies: list[Reply] = []
+    errors: list[Exception] = []
 
     def work() -> None:
         sender = connect()

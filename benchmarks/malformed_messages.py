@@ -109,7 +109,14 @@ def _float_frames(random: np.random.Generator, request: predict_pb2.PredictReque
 
 
 def _wrong_shape(random: np.random.Generator, request: predict_pb2.PredictRequest) -> None:
-    shapes = ([1, 3, 8, 8, 3], [8, 8, 3], [1, 1, 1, 1, 1, 1], [0, 4, 8, 8, 3], [1, 4, 0, 8, 3], [])
+    shapes: tuple[list[int], ...] = (
+        [1, 3, 8, 8, 3],
+        [8, 8, 3],
+        [1, 1, 1, 1, 1, 1],
+        [0, 4, 8, 8, 3],
+        [1, 4, 0, 8, 3],
+        [],
+    )
     shape = shapes[random.integers(len(shapes))]
     request.inputs["frames"].CopyFrom(tf.make_tensor_proto(np.zeros(shape, np.uint8)))
 

@@ -70,7 +70,7 @@ def send(
     """
     order = [m for m in mistakes if not m.is_slow] * _TURNS + [m for m in mistakes if m.is_slow]
     numbers, lock = iter(range(count)), threading.Lock()
-    answers = collections.defaultdict(collections.Counter)
+    answers: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
     failures = []
 
     def work() -> None:

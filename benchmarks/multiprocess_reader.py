@@ -111,7 +111,7 @@ def _serve(connection: Connection, films: Sequence[Film], transform: Transform, 
             return
         before = time.process_time()
         clips = [
-            read_clip(films[random.integers(len(films))], transform, random)
+            read_clip(films[int(random.integers(len(films)))], transform, random)
             for _ in range(transform.batch_size)
         ]
         memory = shared_memory.SharedMemory(create=True, size=_batch_bytes(transform))
@@ -128,18 +128,15 @@ def read_clip(
     """A random clip of a film, in a random square, half of the time mirrored."""
     import cv2
 
-    start = random.integers(len(film.frames) - transform.num_frames + 1)
+    start = int(random.integers(len(film.frames) - transform.num_frames + 1))
     mirrored = random.random() < 0.5
     side = transform.crop_size
     frames = np.empty([transform.num_frames, side, side, 3], np.uint8)
-    window = None
+    first = _decoded(film.frames[start])
+    size = first.shape[0], first.shape[1]
+    window = top, left, length = _random_window(size, transform, random)
     for number in range(transform.num_frames):
-        encoded = np.frombuffer(film.frames[start + number], np.uint8)
-        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
-        if window is None:
-            size = picture.shape[:2]
-            window = _random_window(size, transform, random)
-        top, left, length = window
+        picture = _decoded(film.frames[start + number]) if number else first
         crop = cv2.resize(picture[top : top + length, left : left + length], (side, side))
         frames[number] = cv2.flip(crop, 1) if mirrored else crop
     chosen = slice(start, start + transform.num_frames, transform.box_stride)
@@ -149,13 +146,22 @@ def read_clip(
     return {"frames": frames, "boxes": boxes, "mask": mask}
 
 
+def _decoded(jpeg: bytes) -> np.ndarray:
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if picture is None:
+        raise ValueError("OpenCV cannot decode a frame")
+    return picture
+
+
 def _random_window(
     size: tuple[int, int], transform: Transform, random: np.random.Generator
 ) -> tuple[int, int, int]:
     """Top, left and side of the square that a random scale and a random crop show."""
     scaled = random.uniform(*transform.short_side)
     side = min(round(transform.crop_size * min(size) / scaled), *size)
-    top, left = (random.integers(length - side + 1) for length in size)
+    top, left = (int(random.integers(length - side + 1)) for length in size)
     return top, left, side
 
 
@@ -164,7 +170,9 @@ def _crop_boxes(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The first boxes `[T', K, 4]` of which the window shows something, and their mask."""
     top, left, side = window
-    boxes = (boxes * np.float32([*size, *size]) - np.float32([top, left] * 2)) / side
+    boxes = (
+        boxes * np.array([*size, *size], np.float32) - np.array([top, left] * 2, np.float32)
+    ) / side
     boxes = np.clip(boxes, 0, 1)
     visible = np.all(boxes[..., 2:] > boxes[..., :2], axis=-1)
     order = np.argsort(~visible, axis=-1, kind="stable")[:, :num_boxes]

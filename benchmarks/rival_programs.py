@@ -48,7 +48,7 @@ def commands(
             yield name, (torch_python, "torch_scoring", precision, mode)
     if rivals_python:
         yield "OpenVINO", (rivals_python, "openvino_scoring", precision, saved_model)
-    if onnx and precision == "float32":
+    if rivals_python and onnx and precision == "float32":
         yield "ONNX Runtime", (rivals_python, "onnx_scoring", onnx)
 
 

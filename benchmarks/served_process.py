@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 import psutil
 
@@ -57,7 +57,8 @@ class ServedProcess:
             text=True,
         )
         self._watched = psutil.Process(self._process.pid)
-        lines = [self._process.stdout.readline() for _ in range(2)]
+        self._printed = cast(IO[str], self._process.stdout)
+        lines = [self._printed.readline() for _ in range(2)]
         ports = re.findall(r"127\.0\.0\.1:(\d+)", lines[1])
         if len(ports) != 2:
             raise ValueError(f"the server did not start: {self.log()}")
@@ -92,6 +93,8 @@ class ServedProcess:
         url = f"http://127.0.0.1:{self.rest_port}/monitoring/prometheus/metrics"
         with urllib.request.urlopen(url, timeout=60) as page:
             match = re.search(rf"^{name} (\S+)$", page.read().decode(), re.MULTILINE)
+        if not match:
+            raise ValueError(f"{url} has no figure {name}")
         return float(match[1])
 
     @contextlib.contextmanager
@@ -135,7 +138,7 @@ class ServedProcess:
         """Ends the process, whatever it does."""
         self._process.kill()
         self._process.wait()
-        self._process.stdout.close()
+        self._printed.close()
 
     def log(self) -> str:
         """The last of what it wrote, on a line."""

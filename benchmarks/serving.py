@@ -22,6 +22,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -90,7 +91,8 @@ def run(options: measure.Options, sizes: Sizes | None = None) -> measure.Report:
     config.model.dropout = 0.0
     precisions = sizes.precisions or ("float32", "bfloat16")[: 1 + training.has_bfloat16()]
     rivals = rival_programs.versions(options.torch_python, options.rivals_python)
-    rows, notes = [], []
+    rows: list[measure.Row] = []
+    notes: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         models = _write(folder, config, sizes.num_classes, precisions, options.rivals_python)
         notes += filter(None, [models.problem])
@@ -116,7 +118,8 @@ def _write(
     """Writes the weights and exports the models."""
     inputs, settings = os.path.join(folder, "input.npz"), os.path.join(folder, "settings.json")
     batch = training.batch(config, num_classes)
-    np.savez(inputs, **training.weights(config, num_classes, "joint"), **batch)
+    arrays: dict[str, Any] = {**training.weights(config, num_classes, "joint"), **batch}
+    np.savez(inputs, **arrays)
     files.write_json(settings, defaults.to_json(config))
     exported = {p: os.path.join(folder, p) for p in precisions}
     without_graph = {p: os.path.join(folder, f"{p}_i3d") for p in precisions}
@@ -239,7 +242,8 @@ def check(
     """
     # The trained model first.
     order = sorted(contestants, key=lambda name: name != TRAINED)
-    answers, left_out = {}, []
+    answers: dict[str, dict[str, Any]] = {}
+    left_out = []
     for name in order:
         try:
             answer = contestants[name].ask("check")

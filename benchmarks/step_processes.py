@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, cast
 
 
 class Contestant(Protocol):
@@ -105,6 +105,8 @@ class StepProcess:
             stderr=self._errors,
             text=True,
         )
+        self._asked = cast(IO[str], self._process.stdin)
+        self._answered = cast(IO[str], self._process.stdout)
 
     def ask(self, command: str) -> dict[str, Any]:
         """The answer to a command, such as "check" or "score 4".
@@ -113,9 +115,9 @@ class StepProcess:
             ValueError: the process ended, with the last line that it printed.
         """
         try:
-            self._process.stdin.write(f"{command}\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            self._asked.write(f"{command}\n")
+            self._asked.flush()
+            answer = self._answered.readline()
         except BrokenPipeError:
             answer = ""
         if not answer:
@@ -128,7 +130,7 @@ class StepProcess:
     def close(self) -> None:
         """Ends the process."""
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+            self._asked.close()
         self._process.wait()
-        self._process.stdout.close()
+        self._answered.close()
         self._errors.close()

@@ -32,9 +32,9 @@ class TensorFlowScorer:
         with np.load(path) as file:
             arrays = dict(file)
         self._clip = {name: arrays[f"input/{name}"] for name in ("frames", "boxes", "mask")}
-        make = {"exported": self._load, "trained": self._build}[kind]
-        self._score = make(*arguments, arrays)
-        self._inputs = {}
+        make: dict[str, Callable[..., Any]] = {"exported": self._load, "trained": self._build}
+        self._score = make[kind](*arguments, arrays)
+        self._inputs: dict[int, Any] = {}
 
     def _load(self, folder: str, arrays: dict[str, np.ndarray]) -> Callable[..., tf.Tensor]:
         self._loaded = tf.saved_model.load(folder)
@@ -61,11 +61,14 @@ class TensorFlowScorer:
     def score(self, batch: int) -> None:
         self._score(self._batch(batch)).numpy()
 
+    def _score_clips(self, number: int) -> None:
+        for _ in range(number):
+            self.score(1)
+
     def concurrent(self, clients: int, requests: int) -> None:
         """As many clients at a time score a clip each, as many times, one after the other."""
         threads = [
-            threading.Thread(target=lambda: [self.score(1) for _ in range(requests)])
-            for _ in range(clients)
+            threading.Thread(target=self._score_clips, args=[requests]) for _ in range(clients)
         ]
         for thread in threads:
             thread.start()

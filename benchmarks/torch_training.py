@@ -70,9 +70,8 @@ class ConvolutionBN(nn.Module):
 class Bottleneck(nn.Module):
     def __init__(self, weights: Weights, name: str, stride: int):
         super().__init__()
-        stride = (1, stride, stride)
         self.a = ConvolutionBN(weights, f"{name}/a")
-        self.b = ConvolutionBN(weights, f"{name}/b", stride)
+        self.b = ConvolutionBN(weights, f"{name}/b", (1, stride, stride))
         self.c = ConvolutionBN(weights, f"{name}/c")
         self.shortcut = None
         if f"{name}/shortcut" in weights:
@@ -229,7 +228,7 @@ class TorchTraining:
         self._backbone = Backbone(weights, numbers["input/stem_stride"].tolist(), pool1, strides)
         self._head = Head(weights, graph=stage != "backbone")
         self._backbone.train()
-        trained = [self._head] if self._fixed else [self._backbone, self._head]
+        trained: list[nn.Module] = [self._head] if self._fixed else [self._backbone, self._head]
         parameters = [p for part in trained for p in part.parameters() if p.requires_grad]
         decay = float(numbers["input/weight_decay"])
         self._optimizer = torch.optim.SGD(

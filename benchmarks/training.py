@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -116,7 +117,11 @@ def _contestants(
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         inputs, settings = os.path.join(folder, "input.npz"), os.path.join(folder, "settings.json")
-        np.savez(inputs, **weights(config, num_classes, stage), **batch(config, num_classes))
+        arrays: dict[str, Any] = {
+            **weights(config, num_classes, stage),
+            **batch(config, num_classes),
+        }
+        np.savez(inputs, **arrays)
         files.write_json(settings, defaults.to_json(config))
         contestants = []
         for precision in precisions:
@@ -205,7 +210,7 @@ def _ratios(stage: str, rows: list[measure.Row]) -> Iterator[str]:
             best = min(filter(None, rivals))
             yield f"{stage}, {precision}: {ours / best:.2f} of the time of PyTorch's best"
     brain, single = (seconds.get(f"{stage}: {_OURS}, {p}") for p in ("bfloat16", "float32"))
-    if brain:
+    if brain and single:
         yield f"{stage}: bfloat16 takes {brain / single:.2f} of the time of float32"
 
 

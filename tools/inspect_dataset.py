@@ -8,11 +8,12 @@ a contact sheet with the boxes drawn to `data/mine/contact_sheet.png`.
 Exit status: 0 if all is well; 1 if something is damaged, missing or not as dataset.json says.
 """
 
+import io
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from absl import flags
 
@@ -65,7 +66,8 @@ def _print(value: Mapping[str, Any], sheet: str | None) -> None:
     if _JSON.value:
         print(json.dumps({**value, "contact_sheet": sheet}, indent=2))
         return
-    sys.stdout.reconfigure(errors="backslashreplace")  # labels may have any letters
+    # Labels may have any letters.
+    cast(io.TextIOWrapper, sys.stdout).reconfigure(errors="backslashreplace")
     if sheet:
         print(f"contact sheet: {sheet}\n")
     print(report.as_text(value))

@@ -13,7 +13,9 @@ import importlib.util
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from typing import Any, cast
 
 from absl import app, flags
 from ml_collections import ConfigDict, config_flags
@@ -92,8 +94,8 @@ def main(argv):
 
 def _charades():
     spec = importlib.util.spec_from_file_location("charades", _CHARADES)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = importlib.util.module_from_spec(cast(ModuleSpec, spec))
+    cast(Loader, module.__loader__).exec_module(module)
     return module
 
 

@@ -80,5 +80,5 @@ def _raising(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
     def error(message: str) -> NoReturn:
         raise ValueError(f"Beam: {message}")
 
-    parser.error = error
+    parser.error = error  # type: ignore[method-assign]
     return parser

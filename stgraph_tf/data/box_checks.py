@@ -95,10 +95,8 @@ def normalize(
             f'{where}: expected "unit" to be "normalized" or "pixels". Received: {unit!r}'
         )
     told = value.get("frame_size")
-    if told is not None:
-        size = numbers(told, (2,), f'{where}, "frame_size"')
-        if (size <= 0).any():
-            raise ValueError(f'{where}: expected "frame_size" above zero. Received: {told}')
+    if told is not None and (numbers(told, (2,), f'{where}, "frame_size"') <= 0).any():
+        raise ValueError(f'{where}: expected "frame_size" above zero. Received: {told}')
     if unit == "normalized":
         largest = np.abs(boxes).max(initial=0)
         if largest > _LARGEST_NORMALIZED:
@@ -107,7 +105,8 @@ def normalize(
                 f'boxes in pixels need "unit": "pixels"'
             )
         return boxes
-    size, allowed = (told, _LARGEST_NORMALIZED) if told is not None else (frame_size, _OVERSHOOT)
+    size = frame_size if told is None else told
+    allowed = _OVERSHOOT if told is None else _LARGEST_NORMALIZED
     if size is None:
         raise ValueError(
             f'{where}: boxes in pixels need "frame_size", [height, width] of the frame'
@@ -133,7 +132,7 @@ def mend(boxes: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray]:
     ordered = np.concatenate([np.minimum(low, high), np.maximum(low, high)], axis=1)
     inside = ordered.clip(0, 1)
     mended = inside.astype(np.float32)
-    has_area = (mended[:, 2:] > mended[:, :2]).all(axis=1)
+    has_area = np.all(mended[:, 2:] > mended[:, :2], axis=1)
     counts = {
         "with swapped corners put in order": (ordered != boxes).any(axis=1).sum(),
         "reaching outside the frame cut to it": (abs(ordered - inside) > _ROUNDING).any(1).sum(),

@@ -227,8 +227,9 @@ def _interpolate(
     Returns:
         Boxes, float32 `[f, k, 4]`, and scores, float32 `[f, k]`, best first.
     """
-    later = {name: box for box, name in enumerate(proposals.tracks[gap + 1]) if name is not None}
-    pairs = [(box, later[name]) for box, name in enumerate(proposals.tracks[gap]) if name in later]
+    tracks = proposals.tracks or ()
+    later = {name: box for box, name in enumerate(tracks[gap + 1]) if name is not None}
+    pairs = [(box, later[name]) for box, name in enumerate(tracks[gap]) if name in later]
     first, second = np.array(pairs, int).reshape(-1, 2).T
     weights = weights[:, None]
     scores = (1 - weights) * proposals.scores[gap][first]

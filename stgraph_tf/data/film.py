@@ -8,7 +8,7 @@ files that break off.
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -70,7 +70,8 @@ class Film:
         Raises:
             ValueError: after the last whole frame, where the film breaks off.
         """
-        first, time, duration, joined = None, Fraction(0), Fraction(0), False
+        first: Fraction | None = None
+        time, duration, joined = Fraction(0), Fraction(0), False
         stutter = -2 * self._frame_duration
         for frame in self._decode():
             tick = frame.time_base or self._tick
@@ -87,7 +88,7 @@ class Film:
                 first, joined = stamp - time, True
             duration = (frame.duration or 0) * tick or self._frame_duration
             yield time, duration, frame
-        declared, end = self._declared_end - first, time + duration
+        declared, end = self._declared_end - (first or 0), time + duration
         if declared - end > _MISSING_END and not joined:
             raise ValueError(
                 f"{self._path} breaks off: it declares {float(declared):.1f} s of video, but only "
@@ -105,7 +106,7 @@ class Film:
             image = image.resize(size)
         matrix = frame.side_data.get("DISPLAYMATRIX")
         if matrix is not None:
-            image = upright(image, np.frombuffer(matrix, np.int32))
+            image = upright(image, np.frombuffer(cast(bytes, matrix), np.int32))
         return image, None
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -119,7 +120,7 @@ class Film:
                         count += 1
                         yield frame
             except av.FFmpegError as error:
-                raise self._break_off(count, error.strerror) from error
+                raise self._break_off(count, str(error.strerror)) from error
         if torn:
             raise self._break_off(count, "the file ends inside a frame")
         if not count:
@@ -149,8 +150,8 @@ def upright(image: Image.Image, matrix: np.ndarray) -> Image.Image:
         matrix: FFmpeg's nine integers `a b u c d v x y w` in 16.16 fixed point: a stored point
             `(x, y)` is shown at `(a x + c y, b x + d y)`. Other than right angles are left alone.
     """
-    turn = np.round(matrix[[0, 1, 3, 4]] / 65536)
-    method = _UPRIGHT.get(tuple(int(v) for v in turn))
+    a, b, c, d = (int(v) for v in np.round(matrix[[0, 1, 3, 4]] / 65536))
+    method = _UPRIGHT.get((a, b, c, d))
     return image if method is None else image.transpose(method)
 
 

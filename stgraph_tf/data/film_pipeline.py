@@ -239,8 +239,8 @@ class _Progress:
 def _check_failures(progress: _Progress, max_failures: int | None) -> None:
     if max_failures is None or len(progress.failures) <= max_failures:
         return
-    reason = progress.failures[max_failures]
-    if reason.endswith((FAILURE, LOST)):
+    reason: str | None = progress.failures[max_failures]
+    if reason and reason.endswith((FAILURE, LOST)):
         reason = film_files.read_outcome(reason).failure
     allowed = f" ({max_failures} other films were set aside)" if max_failures else ""
     raise ValueError(f"{reason}{allowed}")

@@ -50,8 +50,8 @@ def read_labels(path: str) -> tuple[str, ...]:
     else:
         labels = [line for _, line in annotation_files.read_lines(path)]
         if labels and labels[0].lower() == "id,name":
-            columns, rows = annotation_files.read_table(path, [])
-            labels = _by_index(([row.cells[column] for column in columns] for row in rows), path)
+            (first, second), rows = annotation_files.read_table(path, [])
+            labels = _by_index(((row.cells[first], row.cells[second]) for row in rows), path)
     if not labels or not isinstance(labels, list) or not all(isinstance(x, str) for x in labels):
         raise ValueError(f"{path}: expected a list of labels, with at least one")
     if len(set(labels)) < len(labels):

@@ -251,7 +251,7 @@ class _Records(NamedTuple):
     """The records of a split: shards, how many records they hold, and how to read a shard."""
 
     shards: Sequence[str] | Sequence[int]
-    count: int | None
+    count: int | None  # type: ignore[assignment]
     of_shard: Callable[[tf.Tensor], tf.data.Dataset]
 
 

@@ -120,6 +120,7 @@ def prepare_split(
         _tell(warning for shard in finished.values() for warning in shard.warnings)
         names = staging.publish()
         failures = _write_failures(output, split, dict(zip(names, finished.values(), strict=True)))
+        shard_counts: list[Mapping[str, int]]
         shard_counts = [dataclasses.asdict(finished[shard].counts) for shard in sorted(finished)]
         new = SplitInfo(counts.num_videos, counts.num_frames, counts.num_boxes, names, shard_counts)
         info = dataclasses.replace(
@@ -176,8 +177,8 @@ class _Before:
         failures = {line["id"]: line["reason"] for line in read_failures(self._output)}
         for shard, counts in enumerate(self._info.shard_counts):
             if self._there[shard]:
-                lost = [t.entry.id for t in planned[shard] if t.entry.id in failures]
-                lost = [Failure(name, failures[name]) for name in lost]
+                ids = (task.entry.id for task in planned[shard])
+                lost = [Failure(name, failures[name]) for name in ids if name in failures]
                 staging.add_finished(shard, ShardSummary(records.Counts(**counts), lost))
 
 

@@ -226,7 +226,7 @@ def read_film(task: Task, settings: Settings) -> Iterator[Record]:
         entry.path, settings.fps, short_side=settings.short_side, source_fps=entry.fps
     )
     with _spool() as spool:
-        timestamps, sizes, frame = [], [], None
+        timestamps, sizes = [], []
         found = FrameBoxes(settings.detector.open()) if settings.detector else None
         for frame, jpeg in video.compressed(frames, settings.jpeg_quality):
             timestamps.append(frame.timestamp)

@@ -63,14 +63,16 @@ def find_whole_records(paths: Sequence[str]) -> WholeRecords:
     Raises:
         ValueError: no record is whole.
     """
-    offsets, num_damaged, num_torn = [], 0, 0
+    offsets: list[list[int]] = []
+    num_damaged = num_torn = 0
     with program.progress(paths, unit="shard") as progress:
         for path in progress:
             offsets.append([])
             for record in shards.salvage(path):
-                damage = record if isinstance(record, shards.Damage) else None
-                damage = damage or _without_video(path, record)
-                if damage is None:
+                damage: shards.Damage | None
+                if isinstance(record, shards.Damage):
+                    damage = record
+                elif (damage := _without_video(path, record)) is None:
                     offsets[-1].append(record.offset)
                     continue
                 num_damaged += 1

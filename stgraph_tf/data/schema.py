@@ -118,7 +118,7 @@ def encode_head(video: Video, frame_sizes: Sequence[int]) -> bytes:
         SEGMENT_ENDS: _ints(segment.end for segment in video.segments),
     }
     boxes = [np.asarray(boxes, np.float32).reshape(-1, 4) for boxes in video.boxes]
-    lists = {
+    lists: dict[str, Iterable[tf.train.Feature]] = {
         TIMESTAMPS: (_ints([timestamp]) for timestamp in video.timestamps),
         SCORES: (_floats(scores) for scores in video.scores),
     }

@@ -24,7 +24,7 @@ class Record(NamedTuple):
     """A whole record: its place in the file, in bytes and in records before it, and its data."""
 
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]
     data: bytes
 
 
@@ -36,7 +36,7 @@ class Damage(NamedTuple):
 
     path: str
     offset: int
-    index: int
+    index: int  # type: ignore[assignment]
     reason: str
     rest_is_lost: bool = False
 

@@ -17,7 +17,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import tensorflow as tf
 from absl import logging
@@ -33,7 +33,7 @@ class ShardTasks(NamedTuple):
 
     shard: int
     offset: int
-    count: int
+    count: int  # type: ignore[assignment]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,10 +109,10 @@ class Layout:
             files.open_binary(temporary, "wb") as file,
         ):
             for place in range(count):
-                outcome = film_files.copy_record(self.outcome(shard, place), file)
+                outcome = film_files.copy_record(cast(str, self.outcome(shard, place)), file)
                 summary.warnings += outcome.warnings
                 if outcome.counts is None:
-                    summary.failures.append(Failure(outcome.id, outcome.failure))
+                    summary.failures.append(Failure(outcome.id, str(outcome.failure)))
                 else:
                     summary.counts += outcome.counts
         files.write_json(self.summary(shard), dataclasses.asdict(summary))

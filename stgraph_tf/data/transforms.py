@@ -99,9 +99,9 @@ def decode_squares(clips: dict[str, tf.Tensor], *, crop_size: int) -> dict[str, 
         crop_size: as `place_square` was given it.
     """
     rest = dict(clips)
-    place = [rest.pop(name) for name in ("jpegs", "window", "size")]
+    jpegs, window, size = (rest.pop(name) for name in ("jpegs", "window", "size"))
     frames = window_decoder.decode_window(
-        *place, crop_size, mirrored=rest.pop("mirrored"), video_id=rest["id"]
+        jpegs, window, size, crop_size, mirrored=rest.pop("mirrored"), video_id=rest["id"]
     )
     return {**rest, "frames": frames}
 

@@ -79,6 +79,7 @@ def read_frames(
     wanted = _fraction(fps, "fps")
     if short_side is not None and short_side < 1:
         raise ValueError(f"short_side must be at least 1 pixel. Received: short_side={short_side}")
+    source: Film | _Folder
     if tf.io.gfile.isdir(path):
         source = _Folder(path, source_fps)
     elif source_fps is None:
@@ -119,7 +120,7 @@ def shrunk_size(width: float, height: float, short_side: int | None) -> tuple[in
 def _read(
     path: str, source: "Film | _Folder", fps: Fraction, short_side: int | None
 ) -> Iterator[Frame]:
-    shown, picture, jpeg, first, size, source_size = None, None, None, None, None, None
+    shown = first = None
     for index, frame in _resample(source, fps):
         if frame is not shown:
             shown = frame

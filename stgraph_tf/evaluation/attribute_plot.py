@@ -1,10 +1,10 @@
 """The picture of the error analysis: models side by side, one panel an attribute (Figure 5)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -90,11 +90,11 @@ def _models(results: Sequence[AttributeResult]) -> list[str]:
     return models
 
 
-def _draw_panel(axes: Axes, result: AttributeResult, models: Sequence[str]) -> list[Artist]:
+def _draw_panel(axes: Axes, result: AttributeResult, models: Sequence[str]) -> list[Any]:
     """Draws one attribute; returns what stands for each model in the legend."""
     places = np.arange(len(result.groups))
     step = min(_STEP * len(places), _MAX_SPREAD / len(models))
-    curves = []
+    curves: list[Any] = []
     for number, model in enumerate(models):
         color = _COLORS[number % len(_COLORS)]
         shift = step * (number - (len(models) - 1) / 2)

@@ -22,7 +22,7 @@ class CalibrationCurve(NamedTuple):
 
     mean_score: np.ndarray
     fraction: np.ndarray
-    count: np.ndarray
+    count: np.ndarray  # type: ignore[assignment]
 
 
 def calibration_curve(
@@ -95,7 +95,10 @@ def best_class(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.n
             f"received {list(labels.shape)} and {list(scores.shape)}"
         )
     best = scores.argmax(axis=1)[:, np.newaxis]
-    return tuple(np.take_along_axis(table, best, axis=1)[:, 0] for table in (labels, scores))
+    return (
+        np.take_along_axis(labels, best, axis=1)[:, 0],
+        np.take_along_axis(scores, best, axis=1)[:, 0],
+    )
 
 
 def _checked(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -135,7 +135,7 @@ def analyse(
             precisions = {name: measure(v.labels, v.scores) for name, v in models.items()}
             result = by_class(precisions, attribute, class_attributes[attribute], how)
         elif unit == "videos":
-            values = video_attributes[attribute]
+            values = (video_attributes or {})[attribute]
             rng = np.random.default_rng(seed)
             result = _by_video(models, attribute, values, how, measure, shift, draws, rng)
         else:
@@ -235,7 +235,7 @@ def by_class(
 
 
 def _by_video(models, attribute, values, bins, measure: _Measure, shift, draws, rng):
-    labelled = np.asarray(next(iter(models.values())).labels).any(axis=1)
+    labelled = np.any(next(iter(models.values())).labels, axis=1)
     groups = attributes.group(np.where(labelled, values, np.nan), bins)
     # Every model is measured with the same draws.
     samples = {g: _draw(np.flatnonzero(groups.members == g), draws, rng) for g in _filled(groups)}

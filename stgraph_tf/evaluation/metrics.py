@@ -175,7 +175,7 @@ def _checked_table(
     if labels.ndim != 2:
         raise ValueError(f"expected labels of shape [V, C], received {list(labels.shape)}")
     labels, scores = _checked(labels, scores)
-    known = labels.any(axis=1)
+    known = np.any(labels, axis=1)
     if not known.any():
         raise ValueError(f"none of the {len(labels)} videos has a label to measure against")
     return labels, scores, known

@@ -16,7 +16,7 @@ def pool_clips(scores: np.ndarray | Sequence[np.ndarray], pooling: str) -> np.nd
     if pooling == "max":
         return np.max(scores, axis=0)
     # Smallest first, so that it is the same sum in whatever order the clips came.
-    return np.mean(np.sort(scores, axis=0), axis=0, dtype=np.float64)
+    return np.sort(scores, axis=0).mean(axis=0, dtype=np.float64)
 
 
 class VideoScores(NamedTuple):

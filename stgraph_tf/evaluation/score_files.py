@@ -7,7 +7,7 @@ A NumPy archive of four arrays: `ids` (text `[V]`), `scores` and `labels` (float
 import io
 import zipfile
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -48,7 +48,7 @@ def write(path: str, videos: ScoredVideos) -> None:
     Raises:
         ValueError: the arrays do not fit each other.
     """
-    arrays = {
+    arrays: dict[str, Any] = {
         "ids": np.asarray(videos.ids, str),
         "scores": np.asarray(videos.scores, np.float32),
         "labels": np.asarray(videos.labels, np.float32),

@@ -141,8 +141,7 @@ def _check_lines(
         if wanted is not None and video_id not in wanted:
             raise ValueError(f"{where}: {video_id!r} is not among the {len(wanted)} listed videos")
         places[video_id] = where
-    missing = sorted((wanted or frozenset()) - places.keys())
-    if missing:
+    if wanted is not None and (missing := sorted(wanted - places.keys())):
         raise ValueError(
             f"{origin}: {len(missing)} of the {len(wanted)} listed videos are missing, the first "
             f"is {missing[0]!r}"

@@ -7,6 +7,7 @@ the plain gradient is used.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -35,7 +36,7 @@ def convolution(
     Returns:
         `[B, T', H', W', D]`.
     """
-    settings = {"strides": (1, *strides, 1), "padding": padding}
+    settings: dict[str, Any] = {"strides": (1, *strides, 1), "padding": padding}
 
     @tf.custom_gradient
     def convolve(inputs, kernel):

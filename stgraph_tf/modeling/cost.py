@@ -165,7 +165,8 @@ def backbone_cost(
             parts[name] += Cost(kept=channels * math.prod(size))
     if non_local != Cost():
         parts["non-local"] = non_local
-    return parts, (*size, channels)
+    depth, height, width = size
+    return parts, (depth, height, width, channels)
 
 
 def _bottleneck(

@@ -14,8 +14,8 @@ What is not counted: what kernels take for themselves while they run, and Tensor
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
 
 import keras
 
@@ -162,7 +162,7 @@ def unit_memory(backbone: ResNet3D, clip: cost.Clip) -> list[list[LayerMemory]]:
         clip: the size of its input.
     """
     shapes = backbone.shapes((1, clip.num_frames, clip.height, clip.width, 3))
-    before = iter(shapes)
+    before = cast(Iterator[Shape], iter(shapes))
     return [
         [_layer_memory(layer, next(before), backbone.pool_behind(layer)) for layer in unit]
         for unit in backbone.units()
@@ -189,7 +189,7 @@ def _layer_memory(
     size, stride, padding = pool
     if max(*size, *stride) > 1:
         copy = _padded(shape, padding) if any(padding) else 0
-        pooled = math.prod(strided_shape(shape, *pool))
+        pooled = math.prod(cast(Shape, strided_shape(shape, *pool)))
         kept += cost.Cost(kept=copy + pooled)
         moving = max(moving, outputs + copy + pooled)
     return LayerMemory(inputs, kept, moving)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 from absl import logging
@@ -223,12 +223,12 @@ _KINDS = {
     "something_else": _Kind(
         "something_else:PATH[@FPS]",
         _parse_something_else,
-        lambda spec: something_else.videos(spec.paths, spec.fps),
+        lambda spec: something_else.videos(spec.paths, cast(float, spec.fps)),
     ),
     "coco": _Kind(
         "coco:RESULTS[,IMAGES][@FPS]",
         _parse_coco,
-        lambda spec: coco.videos(*spec.paths, fps=spec.fps),
+        lambda spec: coco.videos(spec.paths[0], next(iter(spec.paths[1:]), None), spec.fps),
     ),
     "rpn": _Kind("rpn:CHECKPOINT", _parse_detector, detects=True),
     "saved_model": _Kind("saved_model:DIR", _parse_detector, detects=True),

@@ -114,7 +114,7 @@ def videos(
 def _video(
     images: _Images, video: int, times: np.ndarray, found: _Boxes, spans: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    value = {"id": images.names[video], "unit": "pixels"}
+    value: dict[str, Any] = {"id": images.names[video], "unit": "pixels"}
     if images.sizes[video]:
         value["frame_size"] = images.sizes[video]
     value["times"] = times.tolist()
@@ -158,8 +158,8 @@ def _read_images(path: str, fps: float | None) -> _Images:
         named.append(from_name)
     if not rows:
         raise ValueError(f'{path}: expected "images", a list; there are none')
-    index, from_name = np.array(numbers), np.array(named, bool)
-    from_one = from_name & (index[from_name] > 0).all()
+    index = np.array(numbers)
+    from_one = np.array(named, bool) & (index[np.array(named, bool)] > 0).all()
     video_of_image = np.array(of_video)
     times = (index - from_one) / np.array(rates)[video_of_image]
     return _Images(path, rows, list(names), sizes, video_of_image, times)
@@ -172,7 +172,7 @@ def _video_of(
     if "video_id" in image:
         video = listed.get(image["video_id"])
         name = video.get("name") if video else None
-        if not isinstance(name, str) or not name:
+        if video is None or not isinstance(name, str) or not name:
             raise ValueError(f'{where}: video {image["video_id"]!r} has no name in "videos"')
         return name, video
     name = os.path.dirname(str(image.get("file_name", "")))
@@ -214,7 +214,7 @@ def _number(image: dict[str, Any], where: str) -> tuple[int, bool]:
 
 
 def _size(image: dict[str, Any], where: str) -> Size | None:
-    size = image.get("height"), image.get("width")
+    size: tuple[Any, Any] = image.get("height"), image.get("width")
     if size == (None, None):
         return None
     if not all(_is_number(side) and side > 0 for side in size):

@@ -118,7 +118,7 @@ def extract(
             file.write(_line(film))
             file.flush()
             num_frames += len(film.boxes)
-            num_boxes += sum(map(len, film.boxes))
+            num_boxes += sum(len(boxes) for boxes in film.boxes if boxes is not None)
         if len(failures) == len(entries):
             raise ValueError(
                 f"not one of {len(entries)} films can be read: {next(iter(failures.values()))}"
@@ -229,8 +229,8 @@ def _line(film: film_detection.FilmBoxes) -> bytes:
     value = {
         "id": film.entry.id,
         "times": [round(stamp / 1e6, _MICROSECOND_DECIMALS) for stamp in film.timestamps],
-        "boxes": [_rounded(boxes) for boxes in film.boxes],
-        "scores": [_rounded(scores) for scores in film.scores],
+        "boxes": [_rounded(boxes) for boxes in film.boxes if boxes is not None],
+        "scores": [_rounded(scores) for scores in film.scores if scores is not None],
     }
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 

@@ -11,7 +11,7 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -188,7 +188,7 @@ class _Decoders:
     def __init__(
         self, entries: Sequence[Entry], fps: float, short_side: int, num_threads: int, capacity: int
     ):
-        self._films = queue.SimpleQueue()
+        self._films: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for entry in entries:
             self._films.put(entry)
         self._fps = fps

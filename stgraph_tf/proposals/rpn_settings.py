@@ -117,12 +117,11 @@ class RpnSettings:
         if unknown:
             raise ValueError(f"an RPN has no setting {', '.join(map(repr, sorted(unknown)))}")
         try:
-            return cls(
-                **{
-                    name: tuple(entry) if isinstance(entry, list) else entry
-                    for name, entry in value.items()
-                }
-            )
+            entries: dict[str, Any] = {
+                name: tuple(entry) if isinstance(entry, list) else entry
+                for name, entry in value.items()
+            }
+            return cls(**entries)
         except TypeError as error:
             raise ValueError(f"a setting of the RPN is of the wrong type: {error}") from error
 

@@ -111,7 +111,7 @@ def _box(label: dict[str, Any]) -> Box | None:
     corners = label.get("box2d")
     if not isinstance(corners, dict):
         return None
-    box = [corners.get(side) for side in ("y1", "x1", "y2", "x2")]
+    box: list[Any] = [corners.get(side) for side in ("y1", "x1", "y2", "x2")]
     for value in box:
         if (
             isinstance(value, bool)

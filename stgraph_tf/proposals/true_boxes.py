@@ -7,6 +7,7 @@ a proposals file, or what a detector finds on the shards' frames.
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
@@ -119,7 +120,7 @@ def with_proposals(
             proposals = None
         else:
             proposals = box_files.read_proposals(line, video.id)
-        found, _ = box_files.at_frames(proposals, video.timestamps, video.frame_rate)
+        found, _ = box_files.at_frames(proposals, video.timestamps.tolist(), video.frame_rate)
         empty += sum(not len(boxes) for boxes in found)
         yield from map(Frame, video.truth, found)
     if without:
@@ -141,8 +142,9 @@ def with_detections(videos: Iterator[Video], detector: FrameDetector) -> Iterato
         detector: what finds boxes.
     """
     for video in videos:
+        jpegs = cast(list[bytes], video.jpegs)
         for first in range(0, len(video.truth), detector.batch_size):
             span = slice(first, first + detector.batch_size)
-            images = [transforms.decode_jpeg(jpeg).numpy() for jpeg in video.jpegs[span]]
+            images = [transforms.decode_jpeg(jpeg).numpy() for jpeg in jpegs[span]]
             found, _ = detector.detect(images)
             yield from map(Frame, video.truth[span], found)

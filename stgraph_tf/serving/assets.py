@@ -8,6 +8,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tensorflow as tf
 
@@ -135,7 +136,7 @@ def read(saved_model: str) -> tuple[tuple[str, ...], ClipSpec]:
     return parse(contents, folder)
 
 
-def _clip_spec(value: object, path: str) -> ClipSpec:
+def _clip_spec(value: Any, path: str) -> ClipSpec:
     version = value.get("format_version") if isinstance(value, dict) else None
     if version != FORMAT_VERSION:
         raise ValueError(f"{path}: expected format_version {FORMAT_VERSION}, received {version!r}")

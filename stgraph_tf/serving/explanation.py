@@ -26,7 +26,7 @@ _NO_NEIGHBOUR = -1
 
 def outputs(edges: RegionGraphs) -> dict[str, tf.Tensor]:
     """The outputs above, of those graphs that the model has."""
-    found = {}
+    found: dict[str, tf.Tensor] = {}
     if edges.similarity is not None:
         indices, weights = strongest_neighbours(edges.similarity)
         found |= {"neighbour_indices": indices, "neighbour_weights": weights}

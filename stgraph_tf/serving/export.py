@@ -5,6 +5,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import keras
 import tensorflow as tf
@@ -194,7 +195,7 @@ def save(
     module = tf.Module()
     # The variables alone: whoever loads them needs no Keras.
     module.weights = network.served_variables
-    module.detector_weights = list(detector.variables) if detector else []
+    module.detector_weights = list(cast(tf.Module, detector).variables) if detector else []
     with tempfile.TemporaryDirectory() as folder:
         labels_path, clip_path = assets.write(folder, labels, clip)
         module.labels = tf.saved_model.Asset(labels_path)

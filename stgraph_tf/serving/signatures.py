@@ -21,7 +21,7 @@ INVALID_ARGUMENT and a sentence, without Python.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import keras
 import tensorflow as tf
@@ -83,7 +83,7 @@ class Signatures:
 
     def concrete_functions(self) -> dict[str, tf.types.experimental.ConcreteFunction]:
         """Traces every signature; a dict as `tf.saved_model.save` takes it."""
-        specs = {
+        specs: dict[Callable[..., Any], list[tf.TensorSpec]] = {
             self.serving_default: [self._frames_spec, self._boxes_spec],
             self.encoded_frames: [self._jpegs_spec, self._boxes_spec],
             self.sequence_example: [self._records_spec],
@@ -225,7 +225,8 @@ class Signatures:
 
     def _score_with_detector(self, frames: tf.Tensor, seen: tf.Tensor) -> dict[str, tf.Tensor]:
         """Scores `frames`, with what the detector finds on `seen`, the same in another size."""
-        num_frames, num_boxes = self._num_feature_frames, self._detector.num_boxes
+        detector = cast(Detector, self._detector)
+        num_frames, num_boxes = self._num_feature_frames, detector.num_boxes
         # Clip by clip: a detector scales small frames up, and needs memory as for large ones.
         found = tf.map_fn(
             lambda clip: self._detected(clip[:: self._clip.box_stride]),
@@ -242,7 +243,7 @@ class Signatures:
 
     def _detected(self, frames: tf.Tensor) -> Detections:
         """What the detector finds on frames uint8 `[T', H, W, 3]`."""
-        return self._detector.detect(tf.ensure_shape(frames, [None, None, None, 3]))
+        return cast(Detector, self._detector).detect(tf.ensure_shape(frames, [None, None, None, 3]))
 
     def _by_clip(self, frames: tf.Tensor) -> tf.Tensor:
         """Frames `[B T, H, W, 3]` as `[B, T, H, W, 3]`."""

@@ -104,7 +104,7 @@ def largest_difference(
     """
     loaded = tf.saved_model.load(saved_model)
     warmup.replay(saved_model, loaded.signatures)
-    found = []
+    found: list[float] = []
     for batch in clips:
         found += differences(loaded.signatures, model, clip, batch, detector)
     if not found:

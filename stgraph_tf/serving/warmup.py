@@ -123,14 +123,14 @@ def _inputs(clip: ClipSpec) -> dict[str, dict[str, tensor_pb2.TensorProto]]:
     """What to send to each signature that a model may have."""
     height, width = clip.short_side, clip.short_side * 4 // 3
     jpeg = _grey_jpeg(clip)
-    boxes_of_frame = np.float32([_BOX] * clip.num_boxes)
+    boxes_of_frame = np.array([_BOX] * clip.num_boxes, np.float32)
     video = record_of_clip(
         "warm-up", clip, [jpeg] * clip.num_frames, [boxes_of_frame] * clip.num_frames
     )
     frames = {"frames": _filled(_GREY, tf.uint8, [1, clip.num_frames, height, width, 3])}
     jpegs = {"encoded_frames": _filled(jpeg, tf.string, [1, clip.num_frames])}
     shape = [1, clip.num_frames // clip.box_stride, clip.num_boxes, 4]
-    boxes = {"boxes": tf.make_tensor_proto(np.broadcast_to(np.float32(_BOX), shape))}
+    boxes = {"boxes": tf.make_tensor_proto(np.broadcast_to(np.array(_BOX, np.float32), shape))}
     record = {"sequence_example": tf.make_tensor_proto([video])}
     return {
         "serving_default": frames | boxes,

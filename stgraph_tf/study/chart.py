@@ -63,7 +63,7 @@ def _draw_paper(axes: Sequence[Axes], rows: Sequence[Row], measure: str) -> None
     base = measured.paper_value(ROWS[REFERENCE], measure)
     _bars(axes[0], rows, values, [None] * len(rows), "{:.1f}")
     gains = [
-        None if value is None or row.name == REFERENCE else value - base
+        None if value is None or base is None or row.name == REFERENCE else value - base
         for row, value in zip(rows, values, strict=True)
     ]
     _bars(axes[1], rows, gains, [None] * len(rows), "{:+.1f}")

@@ -27,7 +27,7 @@ class Spread(NamedTuple):
 
     mean: float
     deviation: float | None
-    count: int
+    count: int  # type: ignore[assignment]
 
     @property
     def standard_error(self) -> float | None:
@@ -120,14 +120,18 @@ def class_means(results: Sequence[Result], row: str) -> dict[str, float]:
     """AP by label, the mean over a row's seeds, in percent; NaN for a class without videos."""
     of_seeds = [result.classes for result in results if result.row == row]
     return {
-        label: float(np.mean([np.nan if ap[label] is None else 100 * ap[label] for ap in of_seeds]))
+        label: float(np.mean([100 * _number(ap[label]) for ap in of_seeds]))
         for label in of_seeds[0]
     }
 
 
+def _number(ap: float | None) -> float:
+    return math.nan if ap is None else ap
+
+
 def to_json(results: Sequence[Result], study: Mapping[str, Any]) -> dict[str, Any]:
     """What `results.json` holds: the study's settings, a summary, and every row and seed."""
-    summary = {}
+    summary: dict[str, dict[str, Any]] = {}
     for row in rows_of(results):
         for measure in measure_names(results):
             over_seeds = spread(list(values(results, row.name, measure).values()))

@@ -38,7 +38,7 @@ def rows_table(results: Sequence[Result], measure: str) -> str:
         cells = [
             f"{row.title} (`{row.name}`)",
             _number(paper),
-            "" if row.name == REFERENCE else _number(paper and paper - base, signed=True),
+            "" if row.name == REFERENCE else _number(paper and base and paper - base, signed=True),
             f"{ours.mean:.1f}" + ("" if ours.deviation is None else f" ± {ours.deviation:.1f}"),
             measured.signed(measured.gain(results, row.name, measure)),
             str(ours.count),

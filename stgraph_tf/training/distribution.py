@@ -21,8 +21,8 @@ class Worker(NamedTuple):
         count: how many there are.
     """
 
-    index: int
-    count: int
+    index: int  # type: ignore[assignment]
+    count: int  # type: ignore[assignment]
 
     @property
     def is_chief(self) -> bool:

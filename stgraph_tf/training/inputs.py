@@ -42,7 +42,7 @@ def training_dataset(
         shuffle_buffer=data.shuffle_buffer,
         start_step=start_step,
         num_videos=info.splits[data.train_split].num_videos,
-        shard=tuple(worker),
+        shard=(worker.index, worker.count),
         skip_damaged=data.skip_damaged,
     )
 

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -71,7 +71,7 @@ class Trainer(orbit.AbstractTrainer):
         self._before_step = before_step
         self._on_first_clips = on_first_clips
         self._dataset = dataset
-        self._iterator = None
+        self._iterator: Iterator[Any] | None = None
         self._make_step = tf.function(self._distributed_step)
 
     def train(self, num_steps: tf.Tensor) -> dict[str, Any]:
@@ -83,13 +83,14 @@ class Trainer(orbit.AbstractTrainer):
                 one the error is left in `stopped`: what is due at that step comes first.
         """
         first = self._iterator is None
-        if first:
+        if self._iterator is None:
             self._iterator = iter(self._dataset)
+        iterator = self._iterator
         for left in reversed(range(int(num_steps))):
             done = int(self.global_step.numpy())
             self._before_step(done)
             with self.progress.waiting():
-                clips = next(self._iterator)
+                clips = next(iterator)
             if first:
                 self._on_first_clips(clips, done)
                 first = False

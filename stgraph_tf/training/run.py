@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -93,13 +94,12 @@ class _Run:
         inputs.check_loss(config, self._info)
         distribution.check_batch_size(config.train.batch_size, strategy)
         self._shards = self._info.shard_paths(config.data.dir, config.data.train_split)
-        self._validation = None
         if self._validation_interval():
             self._validation = Validation(config, self._info, strategy)
             self._graphs = GraphSummaries(config, self._info)
         self._profile = Profile(self._folder.summary_dir, profile_steps)
         self._folder.check(config, self._info)
-        self._writer = None
+        self._writer: Any = None  # a `tf.summary.SummaryWriter`, which has no public name
 
     def train(self, only: str | None) -> str:
         """Trains the stages that are not complete, or the one that is asked for."""
@@ -193,6 +193,7 @@ class _Run:
                 tf.summary.flush()
                 saved.save()
 
+        intervals: list[tuple[int, loop.Action]]
         intervals = [(self._config.train.checkpoint_interval, save)]
         validate, every = self._validate(stage, trainer.step), self._validation_interval()
         if every:

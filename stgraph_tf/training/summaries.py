@@ -82,7 +82,7 @@ def write_clips(
             title=shown["id"][index].decode(errors="replace"),
             labels=[
                 label_names[label] if label_names is not None else f"label {label}"
-                for label in np.flatnonzero(shown["labels"][index])
+                for label in np.flatnonzero(shown["labels"][index]).tolist()
             ],
         )
         for index in range(len(shown["id"]))

@@ -7,6 +7,7 @@ that every worker comes to the same measures, which are those of a single worker
 import dataclasses
 import io
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -66,10 +67,11 @@ class Validation:
         self._pooling = config.evaluation.pooling
         num_clips = config.train.validation_clips
         self._dataset = protocol.validation_dataset(
-            config, info, self._shards, num_clips=num_clips, shard=tuple(worker)
+            config, info, self._shards, num_clips=num_clips, shard=(worker.index, worker.count)
         )
+        self._gather: Callable[[_Share], Sequence[_Share]]
         self._gather = _Gathering(strategy) if worker.count > 1 else lambda share: [share]
-        self._model = self._score = None
+        self._compiled: tuple[Model, Callable[..., Any]] | None = None
         # Every `count`-th video, beginning with the `index`-th.
         num_videos = len(range(worker.index, info.splits[split].num_videos, worker.count))
         self.num_clips = num_videos * num_clips
@@ -89,10 +91,10 @@ class Validation:
             ValueError: a score is NaN (the video is named), a record is damaged, or no video has a
                 label.
         """
-        if self._score is None or model != self._model:
-            self._model, self._score = model, self._compiled(model)
+        if self._compiled is None or model != self._compiled[0]:
+            self._compiled = model, self._compile(model)
         with failures.checked(self._shards):
-            share = self._score_share(on_batch)
+            share = self._score_share(self._compiled[1], on_batch)
         videos, loss = self._joined(self._gather(share))
         scalars = protocol.measures(videos.labels, videos.scores, self._multi_label)
         headline = next(iter(scalars))
@@ -104,7 +106,7 @@ class Validation:
             labels=videos.labels,
         )
 
-    def _compiled(self, model: Model) -> tf.types.experimental.PolymorphicFunction:
+    def _compile(self, model: Model) -> tf.types.experimental.PolymorphicFunction:
         """`model` with loss and activation, traced once for batches and frames of every size."""
         spec = self._dataset.element_spec
 
@@ -116,11 +118,13 @@ class Validation:
 
         return score
 
-    def _score_share(self, on_batch: Callable[[int], object]) -> "_Share":
+    def _score_share(
+        self, score: Callable[..., Any], on_batch: Callable[[int], object]
+    ) -> "_Share":
         pool = pooling.ClipPool(self._num_classes, self._pooling)
         loss, num_clips = 0.0, 0
         for batch in self._dataset:
-            scores, clip_losses = self._score({name: batch[name] for name in _CLIP})
+            scores, clip_losses = score({name: batch[name] for name in _CLIP})
             ids = [video_id.decode() for video_id in batch["id"].numpy()]
             pool.add(ids, scores.numpy(), batch["labels"].numpy())
             loss += float(np.sum(clip_losses.numpy(), dtype=np.float64))

@@ -110,8 +110,8 @@ class Workdir:
             ValueError: there is none, or `stage` is not the one of a `checkpoint` of this folder.
         """
         if checkpoint and checkpoint != "best":
-            named = os.path.basename(os.path.dirname(checkpoint))
-            named = named if named in settings.STAGES else None
+            parent = os.path.basename(os.path.dirname(checkpoint))
+            named = parent if parent in settings.STAGES else None
             if stage and named and stage != named:
                 raise ValueError(f"--checkpoint {checkpoint} is not of --stage {stage}")
             return checkpoint, stage or named or settings.STAGES[-1]

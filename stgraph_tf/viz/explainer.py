@@ -43,7 +43,7 @@ def explain(
         raise ValueError(f"a model with graph={model.graph!r} needs the boxes of the batch")
     frames, boxes, mask = _inputs(batch)
     features = model.extract_features(frames, training=False)
-    if boxes is None:
+    if boxes is None or mask is None:
         boxes = tf.zeros([*features.shape[:2], 0, 4])
         mask = tf.zeros(boxes.shape[:3], tf.bool)
     logits, edges = model.explain_features(features, boxes, mask, training=False)

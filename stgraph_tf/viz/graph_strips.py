@@ -4,6 +4,7 @@ Conventions are those of `explained_clip` and `drawing`.
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -14,6 +15,8 @@ from stgraph_tf.viz.explained_clip import ExplainedClip
 from stgraph_tf.viz.trajectories import Step
 
 BACKGROUND: Color = (22, 25, 31)
+_Edges = tuple[np.ndarray, np.ndarray]
+
 _QUERY: Color = (255, 158, 27)
 _STRONG: Color = (84, 190, 255)
 _WEAK: Color = (36, 66, 140)
@@ -40,7 +43,8 @@ def similarity(clip: ExplainedClip, node: int) -> Image.Image:
         node: whose neighbours they are, `t * K + k`.
     """
     num_boxes = clip.boxes.shape[1]
-    edges = zip(clip.neighbour_indices[node], clip.neighbour_weights[node], strict=True)
+    indices, weights = cast(_Edges, (clip.neighbour_indices, clip.neighbour_weights))
+    edges = zip(indices[node], weights[node], strict=True)
     neighbours = {
         int(index): float(weight)
         for index, weight in edges
@@ -62,7 +66,7 @@ def similarity(clip: ExplainedClip, node: int) -> Image.Image:
                 1 + round(2 * neighbours[index] / strongest),
                 _percent(neighbours[index]),
             )
-            for index in sorted(nodes.keys() & neighbours.keys(), key=neighbours.get)
+            for index in sorted(nodes.keys() & neighbours.keys(), key=neighbours.__getitem__)
         ]
         # Boxes of one thing lie on top of each other: of several captions none could be read.
         outlines[:-1] = [outline._replace(caption="") for outline in outlines[:-1]]
@@ -87,9 +91,8 @@ def spatial_temporal(clip: ExplainedClip, middle: int) -> Image.Image:
     first = max(0, min(middle - _MAX_TILES // 2, clip.num_feature_frames - _MAX_TILES))
     shown = range(first, min(first + _MAX_TILES, clip.num_feature_frames))
     chosen = trajectories.starts(clip.boxes[middle], clip.mask[middle], len(_TRAJECTORIES))
-    paths = [
-        trajectories.follow(clip.forward_edges, clip.backward_edges, middle, box) for box in chosen
-    ]
+    forward, backward = cast(_Edges, (clip.forward_edges, clip.backward_edges))
+    paths = [trajectories.follow(forward, backward, middle, box) for box in chosen]
     colors: dict[tuple[int, int], Color] = {}
     for color, box, path in zip(_TRAJECTORIES, chosen, paths, strict=False):
         for place in ((middle, box), *((step.next_frame, step.next_box) for step in path)):
@@ -133,8 +136,8 @@ class _Arrows:
         for edge, fill in ((_SMOOTH, _EDGE), (0, color)):
             self._pen.line([*start, *neck], fill, round(width + 2 * edge))
             side = (head / 2 + edge) * across
-            corners = (end + 1.5 * edge * along, neck - edge * along + side)
-            corners += (neck - edge * along - side,)
+            base = neck - edge * along
+            corners = (end + 1.5 * edge * along, base + side, base - side)
             self._pen.polygon([tuple(corner) for corner in corners], fill)
 
     def composed(self) -> Image.Image:
@@ -187,5 +190,6 @@ def _percent(weight: float) -> str:
 
 def _blue(strength: float) -> Color:
     """From the weak colour at 0 to the strong one at 1."""
-    pairs = zip(_WEAK, _STRONG, strict=True)
-    return tuple(round(weak + strength * (strong - weak)) for weak, strong in pairs)
+    weak, strong = np.array(_WEAK), np.array(_STRONG)
+    red, green, blue = np.rint(weak + strength * (strong - weak)).astype(int).tolist()
+    return red, green, blue

@@ -6,6 +6,7 @@ that has them all. Where there is none, a letter stands without its accents, or 
 
 import functools
 import unicodedata
+from typing import cast
 
 from PIL import ImageDraw, ImageFont
 
@@ -78,7 +79,7 @@ def _font_for(text: str, size: int) -> ImageFont.FreeTypeFont:
             fewest, best = lacking, font
         if not lacking:
             break
-    return best
+    return cast(ImageFont.FreeTypeFont, best)
 
 
 def _nearest(letter: str, font: ImageFont.FreeTypeFont) -> str:
@@ -92,7 +93,9 @@ def _nearest(letter: str, font: ImageFont.FreeTypeFont) -> str:
 @functools.lru_cache
 def _load(name: str | None, size: int) -> ImageFont.FreeTypeFont | None:
     try:
-        return ImageFont.truetype(name, size) if name else ImageFont.load_default(size)
+        if name is None:  # With a size, it is a FreeType font, too.
+            return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
+        return ImageFont.truetype(name, size)
     except OSError:
         return None
 

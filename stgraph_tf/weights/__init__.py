@@ -12,6 +12,8 @@ weights.write("i3d.weights.h5", backbone, source, report)
 ```
 """
 
+from collections.abc import Callable
+
 from stgraph_tf.weights.assign import Conventions, Report, Source, assign
 from stgraph_tf.weights.caffe2 import Caffe2Source
 from stgraph_tf.weights.converted import flags_for, initialize, new_backbone, write
@@ -19,7 +21,7 @@ from stgraph_tf.weights.inflate import inflate
 from stgraph_tf.weights.keras_imagenet import KerasImagenetSource
 from stgraph_tf.weights.pytorch import PytorchSource
 
-FORMATS = {
+FORMATS: dict[str, Callable[[str], Source]] = {
     "caffe2": Caffe2Source,
     "keras_imagenet": KerasImagenetSource,
     "pytorch": PytorchSource,

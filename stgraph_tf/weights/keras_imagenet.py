@@ -64,7 +64,7 @@ def _renamed(layer: str) -> str:
     """`res2_0/a` to `conv2_block1_1`, and the shortcut to `conv2_block1_0`."""
     if layer == "conv1":
         return "conv1"
-    stage, index, part = re.fullmatch(r"res(\d+)_(\d+)/(a|b|c|shortcut)", layer).groups()
+    stage, index, part = re.split("[_/]", layer.removeprefix("res"))
     number = ("shortcut", "a", "b", "c").index(part)
     return f"conv{stage}_block{int(index) + 1}_{number}"
 

@@ -74,10 +74,11 @@ class PytorchSource(Source):
         """The file's names for a layer's convolution and normalization."""
         if layer == "conv1":
             return self._names["conv1"]
-        stage, index, part = re.fullmatch(r"res(\d+)_(\d+)/(\w+)", layer).groups()
+        stage, index, part = re.split("[_/]", layer.removeprefix("res"))
         block = f"layer{int(stage) - 1}.{index}"
         if part == "shortcut":
             number, names = 0, self._names["shortcut"]
         else:
             number, names = "abc".index(part) + 1, self._names["block"]
-        return tuple(name.format(block, number) for name in names)
+        convolution, norm = names
+        return convolution.format(block, number), norm.format(block, number)

@@ -127,7 +127,7 @@ def as_array(value: Any) -> np.ndarray | None:
 def load(
     file: IO[bytes],
     path: str,
-    allowed: Mapping[tuple[str, str], Constructor],
+    allowed: Mapping[tuple[str, str], object],
     persistent_load: Callable[[Any], Any] | None = None,
 ) -> Any:
     """Reads the next pickle of a file.

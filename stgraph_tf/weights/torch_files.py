@@ -135,7 +135,7 @@ def _rebuild_tensor(storage, offset, shape, strides, *_) -> _Tensor:
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-_TORCH = {
+_TORCH: dict[tuple[str, str], object] = {
     **safe_pickle.CONTAINERS,
     ("torch._utils", "_rebuild_tensor_v2"): Constructor(_rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): Constructor(lambda tensor, *_: tensor),

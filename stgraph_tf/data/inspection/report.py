@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import math
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,7 @@ def as_json(survey: Survey, *, clip_length: int = 32) -> dict[str, Any]:
         ValueError: `failures.jsonl` is not what `tools/prepare_dataset.py` writes.
     """
     info = survey.info
-    value = {
+    value: dict[str, Any] = {
         "directory": survey.directory,
         "num_labels": len(info.labels),
         "multi_label": info.multi_label,
@@ -80,7 +81,7 @@ def _split_as_json(
     split: SplitSurvey, said: SplitInfo, labels: tuple[str, ...], clip_length: int
 ) -> dict[str, Any]:
     by_count = np.argsort(-split.label_counts, kind="stable").tolist()
-    shapes = collections.Counter()
+    shapes: collections.Counter[str] = collections.Counter()
     for (height, width), count in split.sizes.items():
         turned = "landscape" if width > height else "portrait" if height > width else "square"
         shapes[turned] += count
@@ -259,10 +260,11 @@ def _boxes_as_text(split: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_bins(frames: Mapping[int, int]) -> dict[str, int]:
-    bins = {}
-    for low, after in itertools.pairwise([*_BOX_BINS, None]):
-        name = f"{low}" if after == low + 1 else f"{low}-{after - 1}" if after else f"{low}+"
-        bins[name] = sum(n for k, n in frames.items() if k >= low and (not after or k < after))
+    bins: dict[str, int] = {}
+    for low, after in zip(_BOX_BINS, [*_BOX_BINS[1:], None], strict=True):
+        last = math.inf if after is None else after - 1
+        name = f"{low}" if last == low else f"{low}-{last}" if after else f"{low}+"
+        bins[name] = sum(n for k, n in frames.items() if low <= k <= last)
     filled = [index for index, count in enumerate(bins.values()) if count]
     return dict(itertools.islice(bins.items(), filled[0], filled[-1] + 1))
 
@@ -287,7 +289,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _size(num_bytes: int) -> str:
+def _size(num_bytes: float) -> str:
     for unit in ("bytes", "kB", "MB", "GB"):
         if num_bytes < 1000:
             return f"{num_bytes:.3g} {unit}"

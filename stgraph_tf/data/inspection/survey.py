@@ -17,6 +17,7 @@ from stgraph_tf.data import shards
 from stgraph_tf.data.dataset_info import DatasetInfo
 from stgraph_tf.data.inspection import contents
 from stgraph_tf.data.inspection.places import Draw, Ids, Place
+from stgraph_tf.data.shards import Damage
 
 # Examples that are kept of each kind of trouble; the rest is counted.
 MAX_EXAMPLES = 5
@@ -118,7 +119,7 @@ class SplitSurvey:
             low, high = self.score_range or (np.inf, -np.inf)
             self.score_range = min(low, float(scores.min())), max(high, float(scores.max()))
 
-    def add_damage(self, damage: shards.Damage) -> None:
+    def add_damage(self, damage: Damage) -> None:
         """Counts one damaged record, or what is left of a shard."""
         name = os.path.basename(damage.path)
         if name not in self.damaged_shards:

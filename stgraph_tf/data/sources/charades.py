@@ -13,7 +13,6 @@ action without any time left keeps its label, but no segment.
 """
 
 import math
-import re
 from collections.abc import Mapping
 
 from absl import logging
@@ -105,10 +104,10 @@ def _actions(
     length = _length(row)
     actions = []
     for text in filter(None, map(str.strip, row.cells.get("actions", "").split(";"))):
-        found = re.fullmatch(r"(\S+)\s+(\S+)\s+(\S+)", text)
+        found = text.split()
         try:
-            code, start, end = found[1], float(found[2]), float(found[3])
-        except (TypeError, ValueError):
+            code, start, end = found[0], *map(float, found[1:])
+        except ValueError:
             code, start, end = "", math.nan, math.nan
         if not (math.isfinite(start) and math.isfinite(end)):
             raise ValueError(

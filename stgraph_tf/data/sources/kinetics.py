@@ -58,7 +58,8 @@ def read(annotations: str, videos: str, labels_file: str | None = None) -> Annot
         entries.append(Entry(name, path, None, (label,) if label else (), (), row.where))
     check_ids(entries, annotations)
     video_folder.warn_of_missing(films.missing, len(entries), annotations)
-    files, labels = (annotations,), None
+    files: tuple[str, ...] = (annotations,)
+    labels = None
     if labels_file:
         files, labels = (annotations, labels_file), label_files.read_labels(labels_file)
         check_labels(entries, labels, labels_file)

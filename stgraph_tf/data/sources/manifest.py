@@ -38,7 +38,8 @@ def read(annotations: str, videos: str, labels_file: str | None = None) -> Annot
         for line, content in json_lines.scan(annotations)
     ]
     check_ids(entries, annotations)
-    files, labels = (annotations,), None
+    files: tuple[str, ...] = (annotations,)
+    labels = None
     if labels_file:
         files, labels = (annotations, labels_file), label_files.read_labels(labels_file)
         check_labels(entries, labels, labels_file)

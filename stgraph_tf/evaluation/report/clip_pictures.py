@@ -78,7 +78,7 @@ def source(content: bytes) -> str:
 
 def _picture(films: Films, video: Mapping[str, tf.Tensor | tf.RaggedTensor]) -> ClipPicture:
     clip = clips.evaluation_clips(
-        video, num_frames=films.num_frames, box_stride=films.box_stride, num_clips=1
+        dict(video), num_frames=films.num_frames, box_stride=films.box_stride, num_clips=1
     )
     places = clip["frame_indices"][0, :: films.box_stride].numpy()
     chosen = np.unique(np.linspace(0, len(places) - 1, _MAX_FRAMES).round().astype(int))

@@ -62,7 +62,7 @@ def _card(inputs: Inputs, row: int, margin: float, picture: ClipPicture | None) 
             float(scored.scores[row, index]),
             index in shown,
         )
-        for index in sorted(listed, key=ranks.get)
+        for index in sorted(listed, key=ranks.__getitem__)
     ]
     more = len(shown) - _MAX_SHOWN
     names = ", ".join(scored.label_names[index] for index in shown)

@@ -7,7 +7,9 @@ NOTHING = "\N{EN DASH}"
 
 def percent(share: float | None) -> str:
     """`45.3 %`; a dash where there is no number."""
-    return NOTHING if _is_missing(share) else f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+    if share is None or math.isnan(share):
+        return NOTHING
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
 
 
 def score(value: float) -> str:
@@ -18,7 +20,3 @@ def score(value: float) -> str:
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """`1 video`, `1,863 videos`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
-
-
-def _is_missing(share: float | None) -> bool:
-    return share is None or math.isnan(share)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -88,7 +89,7 @@ class FilmRequests:
         if self._clips is None:
             return {"sequence_example": np.array([self._film.serialized], object)}
         frames = self._clips.frames[self._clips.frame_indices[number]]
-        inputs = {self._takes.frames: frames[np.newaxis]}
+        inputs = {cast(str, self._takes.frames): frames[np.newaxis]}
         if self._takes.boxes:
             inputs["boxes"] = self._clips.boxes[number][np.newaxis]
         return inputs
@@ -161,7 +162,7 @@ class FilmReader:
         line = self._boxes.line(film.path, by_id=self._by_id)
         detector = None
         if self._detects:
-            detector = film_clips.find_detector(self._spec, model.clip.num_boxes)
+            detector = film_clips.find_detector(cast(str, self._spec), model.clip.num_boxes)
         record = film_clips.record(film.path, model.clip, line, film.fps, detector)
         detects_anyway = SIGNATURES[signature].boxes is None and model.finds_boxes
         has_boxes = self._spec is not None

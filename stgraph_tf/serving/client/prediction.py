@@ -4,6 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 import tensorflow as tf
@@ -52,6 +53,8 @@ class Prediction:
 
     def ranked(self) -> list[tuple[str, float]]:
         """Labels and scores, highest first."""
+        if self.scores is None:
+            raise ValueError(f"{self.video} has no scores: {self.error}")
         return score_table.ranked(self.labels, self.scores)
 
 
@@ -212,15 +215,15 @@ class Client:
     ) -> tuple[Prediction, RequestError | None]:
         """What came of a film, and why a request failed, if one did."""
         try:
-            replies = job.results(watch)
+            requests, replies = cast(FilmRequests, job.requests), job.results(watch)
             prediction = Prediction(
                 job.film.path,
                 version=job.model.version,
                 labels=job.model.labels,
-                scores=_checked(job.requests.scores(replies), job.model),
-                num_frames=job.requests.num_stored,
-                num_clips=job.requests.num_clips,
-                num_boxes=job.requests.num_boxes(replies),
+                scores=_checked(requests.scores(replies), job.model),
+                num_frames=requests.num_stored,
+                num_clips=requests.num_clips,
+                num_boxes=requests.num_boxes(replies),
             )
             return prediction, None
         except RequestError as error:

@@ -73,7 +73,8 @@ def to_array(name: str, value: Any, dtype: tf.DType, max_bytes: int) -> np.ndarr
     Raises:
         RequestError: the lists are not rectangular, or a value is not of the input's type.
     """
-    leaves, shape = [value], []
+    leaves: list[Any] = [value]
+    shape: list[int] = []
     while leaves and type(leaves[0]) is list:
         size = len(leaves[0])
         if set(map(type, leaves)) != {list} or set(map(len, leaves)) != {size}:

@@ -30,7 +30,7 @@ _Content = frozenset[tuple[str, int, int]]
 
 @dataclasses.dataclass
 class _Status:
-    state: State
+    state: int  # one of `State`
     code: grpc.StatusCode = grpc.StatusCode.OK
     message: str = ""
 
@@ -126,7 +126,7 @@ class ModelVersions:
             self._complain(found)
             return
         self._forget(found)
-        wanted = []
+        wanted: list[int] = []
         for number in reversed(found):
             if len(wanted) == self._settings.num_versions:
                 break

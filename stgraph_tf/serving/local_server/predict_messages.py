@@ -1,6 +1,7 @@
 """`PredictRequest` and `PredictResponse`, from and to bytes."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from google.protobuf import message
@@ -11,8 +12,10 @@ from stgraph_tf.serving.local_server.calls import Call
 from stgraph_tf.serving.local_server.servable import Servable
 from stgraph_tf.serving.local_server.statuses import invalid
 
+Message = TypeVar("Message", bound=message.Message)
 
-def parse(data: bytes, kind: type[message.Message]) -> message.Message:
+
+def parse(data: bytes, kind: type[Message]) -> Message:
     """A message of a kind.
 
     Raises:
