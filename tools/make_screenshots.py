@@ -28,11 +28,11 @@ _REPORT = flags.DEFINE_string(
     "report", None, "A page of predict.py, whose content is written to --example first."
 )
 _FRAME = flags.DEFINE_integer("frame", 4, "Feature frame with the chosen box, from 1.", 1)
-_BOX = flags.DEFINE_integer("box", 1, "The chosen box of that frame, from 1.", 1)
+_BOX = flags.DEFINE_integer("box", 2, "The chosen box of that frame, from 1.", 1)
 _DARK = flags.DEFINE_bool("dark", False, "As in the dark.")
 
 # Width, height and pixels to a pixel of the page.
-_SCREENS = {"viewer.png": (1240, 860, 1.25), "viewer_phone.png": (390, 844, 1.5)}
+_SCREENS = {"viewer.png": (1240, 1000, 1.25), "viewer_phone.png": (390, 844, 1.5)}
 
 
 def main(argv: Sequence[str]) -> None:

@@ -26,11 +26,16 @@ class MakeScreenshotsTest(absltest.TestCase):
         folder = self.create_tempdir().full_path
         report = os.path.join(folder, "report.html")
         viewer.write(report, "film", [sample_clips.clip()], sample_clips.LABELS)
-        flags = (f"--example={folder}/example.json", f"--output={folder}/pictures", "--frame=2")
+        flags = (
+            f"--example={folder}/example.json",
+            f"--output={folder}/pictures",
+            "--frame=2",
+            "--box=1",
+        )
         done = run(f"--report={report}", *flags)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertTrue(os.path.exists(f"{folder}/example.json"))
-        for name, size in (("viewer.png", (1550, 1075)), ("viewer_phone.png", (585, 1266))):
+        for name, size in (("viewer.png", (1550, 1250)), ("viewer_phone.png", (585, 1266))):
             self.assertIn(f"{folder}/pictures/{name}: ", done.stdout)
             image = Image.open(os.path.join(folder, "pictures", name)).convert("RGB")
             self.assertEqual(image.size, size)

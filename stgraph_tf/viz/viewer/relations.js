@@ -19,8 +19,8 @@ function showNeighbours(graph, node, shown, imageOf, choose) {
   const even = percent(1 / graph.numNodes);
   const rest = percent(Math.max(0, 1 - all.reduce((sum, edge) => sum + edge.weight, 0)));
   byId("similarity-about").textContent = all.length
-    ? `Its ${all.length} strongest of ${graph.numNodes} edges; ${rest} of its weight goes to ` +
-      `others. An even share is ${even}.`
+    ? `Its ${all.length > 1 ? `${all.length} strongest` : "strongest"} of ${graph.numNodes} ` +
+      `edges; ${rest} of its weight goes to others. An even share is ${even}.`
     : "No edge of this box has any weight.";
   byId("scale-end").textContent = percent(strongest);
   byId("similarity-scale").hidden = !strongest;
