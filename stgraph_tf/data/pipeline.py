@@ -296,6 +296,9 @@ def _with_fixed_order(dataset: tf.data.Dataset) -> tf.data.Dataset:
     options.deterministic = True
     # Clips are decoded side by side; threads for the parts of one operation would only wait.
     options.threading.max_intra_op_parallelism = 1
+    # All numbers are given. The thread that would tune them can keep an iterator of several devices
+    # from ever being freed (seen in TensorFlow 2.20), and with it the program.
+    options.autotune.enabled = False
     # Workers divide the stream by `shard`; tf.distribute must not divide it again by files.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
     return dataset.with_options(options)
