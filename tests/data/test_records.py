@@ -69,7 +69,7 @@ class ReadFilmTest(FilmCase):
         tracemalloc.stop()
         self.assertEqual(size, record.size)
         self.assertGreater(size, 3e6)
-        self.assertLess(peak, size / 4)
+        self.assertLess(peak, size / 3)
 
     def test_boxes_in_pixels_are_those_of_the_film_before_it_is_shrunk(self):
         boxes = {"unit": "pixels", "times": [0], "boxes": [[[12, 16, 24, 32]]]}

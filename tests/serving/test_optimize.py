@@ -79,8 +79,8 @@ class OptimizeTest(parameterized.TestCase):
         {"backbone": "tiny_nl"},
         {"backbone": "tiny_nl", "freeze_batch_norm": False},
         {"freeze_batch_norm": False},
-        {"spatial_strides": (1, 2, 2)},
-        {"spatial_strides": (1, 2, 2), "stride_on_1x1": True},
+        {"spatial_strides": (1, 2)},
+        {"spatial_strides": (1, 2), "stride_on_1x1": True},
         {"pool1_padded": False, "pool2_size": 2},
         {"stem_stride": (2, 2, 2), "pool1_size": (2, 3, 3), "pool1_stride": (2, 2, 2)},
         {

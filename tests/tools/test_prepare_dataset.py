@@ -110,7 +110,8 @@ class PrepareDatasetTest(parameterized.TestCase):
     def test_no_film_at_all(self):
         open(os.path.join(self.videos, "empty.mp4"), "wb").close()
         message = rf"not one video.*videos.jsonl:1: {self.videos}/empty.mp4 is empty \(0 bytes\)$"
-        self.assert_refused(self.arguments({"id": "v", "video": "empty.mp4"}), message)
+        arguments = self.arguments({"id": "v", "video": "empty.mp4"}, num_shards=1)
+        self.assert_refused(arguments, message)
 
     @parameterized.parameters(
         ({"bogus": 1}, "'--bogus=1' is neither a flag of this program nor one of Beam's"),
@@ -194,7 +195,7 @@ class PrepareDatasetTest(parameterized.TestCase):
     def test_folder_that_cannot_be_made(self):
         write_film(os.path.join(self.videos, "v.mp4"), 3)
         below = os.path.join(self.create_tempfile("file").full_path, "set")
-        arguments = self.arguments({"id": "v", "video": "v.mp4"}, output=below)
+        arguments = self.arguments({"id": "v", "video": "v.mp4"}, output=below, num_shards=1)
         self.assert_refused(arguments, "file")
 
     def test_help_is_quick(self):
