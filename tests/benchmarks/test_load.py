@@ -14,7 +14,7 @@ class LoadTest(absltest.TestCase):
     def test_right_answers_proper_answers_and_a_good_end(self):
         settings = config.for_variant("tiny_joint", ("tiny",))
         settings.data.update(num_frames=4, num_boxes=3, crop_size=32, short_side=(32, 32))
-        options = measure.Options(rounds=2, amount=50, malformed=200)
+        options = measure.Options(rounds=2, amount=50, malformed=400)
         report = load.run(options, settings)
         (row,) = report.rows
         self.assertLen(row.rates, 2)
@@ -25,7 +25,7 @@ class LoadTest(absltest.TestCase):
         for kind in ("serving_default", "encoded_frames"):
             for protocol in ("gRPC", "REST"):
                 self.assertRegex(notes, rf"{kind}, {protocol}: \d\d requests, p50 \d+ ms, p99 \d+")
-        self.assertIn("200 malformed requests in", notes)
+        self.assertIn("400 malformed requests in", notes)
         self.assertRegex(notes, r"a JPEG that breaks off: INVALID_ARGUMENT \d")
         self.assertRegex(notes, r"half a body, slowly: HTTP 408 \d")
         self.assertRegex(notes, r"SIGTERM under load: exit status 0, (\d+) of \1 accepted requests")
