@@ -127,8 +127,7 @@ def evaluation_clips(
         `[V, T', k, 4]` and `mask` bool `[V, T', k]`; `labels` int64 `[L]`, the video's.
     """
     num_stored = _num_stored(video)
-    starts = spaced_starts(num_stored, num_frames, num_clips)
-    indices = frame_indices(starts, num_stored, num_frames)
+    indices = evaluation_indices(num_stored, num_frames, num_clips)
     shown, places = tf.unique(tf.reshape(indices, [-1]))
     boxes, mask = _boxes_at(video, tf.reshape(indices[:, ::box_stride], [-1]))
     clips = [num_clips, num_frames // box_stride]
@@ -141,6 +140,21 @@ def evaluation_clips(
         "mask": tf.reshape(mask, [*clips, most]),
         "labels": video["labels"],
     }
+
+
+def evaluation_indices(num_stored: tf.Tensor, num_frames: int, num_clips: int) -> tf.Tensor:
+    """The stored frames of all evaluation clips of a video.
+
+    Args:
+        num_stored: int64 `[]`, `N`, at least 1.
+        num_frames: `T`.
+        num_clips: `V`.
+
+    Returns:
+        int64 `[V, T]`.
+    """
+    starts = spaced_starts(num_stored, num_frames, num_clips)
+    return frame_indices(starts, num_stored, num_frames)
 
 
 def multi_hot(labels: tf.Tensor, num_labels: int, video_id: tf.Tensor) -> tf.Tensor:

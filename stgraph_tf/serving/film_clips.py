@@ -150,6 +150,9 @@ def cut(film: FilmRecord, clip: ClipSpec, *, decode: bool = True) -> FilmClips:
     frame_indices, distinct, repeats = np.unique(
         chosen["frame_indices"], axis=0, return_index=True, return_counts=True
     )
+    stored = clips.evaluation_indices(
+        tf.constant(film.num_stored, tf.int64), clip.num_frames, clip.num_clips
+    )
     return FilmClips(
         frames=frames.numpy(),
         frame_indices=frame_indices,
@@ -157,14 +160,8 @@ def cut(film: FilmRecord, clip: ClipSpec, *, decode: bool = True) -> FilmClips:
         num_boxes=mask.numpy()[distinct].sum(axis=(1, 2)),
         repeats=repeats,
         num_stored=film.num_stored,
-        stored_indices=_stored_indices(film.num_stored, clip)[distinct],
+        stored_indices=stored.numpy()[distinct],
     )
-
-
-def _stored_indices(num_stored: int, clip: ClipSpec) -> np.ndarray:
-    number = tf.constant(num_stored, tf.int64)
-    starts = clips.spaced_starts(number, clip.num_frames, clip.num_clips)
-    return clips.frame_indices(starts, number, clip.num_frames).numpy()
 
 
 def film_id(path: str) -> str:
