@@ -1,11 +1,13 @@
 """RoIAlign against the operator's definition, written sample by sample in NumPy."""
 
+from unittest import mock
+
 import keras
 import numpy as np
 import tensorflow as tf
 from absl.testing import absltest, parameterized
 
-from stgraph_tf.modeling import RoIAlign
+from stgraph_tf.modeling import RoIAlign, roi_align
 
 
 def _bilinear(frame: np.ndarray, y: float, x: float) -> np.ndarray:
@@ -123,6 +125,74 @@ class RoIAlignTest(parameterized.TestCase):
                 (layer(features + nudge, boxes) - layer(features, boxes)) * weights
             )
             self.assertAlmostEqual(gradient[0, 0][position][0], float(difference) / 0.5, places=3)
+
+    @parameterized.parameters((7, 2), (1, 1), (2, 3))
+    def test_gradient_equals_the_definitions(self, bins, samples):
+        random = np.random.default_rng(8)
+        features = random.normal(size=[1, 2, 6, 9, 5]).astype(np.float32)
+        # So many that threads would meet at one pixel.
+        boxes = _random_boxes(random, [1, 2, 200], -0.4, 1.4)
+        upstream = random.normal(size=[1, 2, 200, bins, bins, 5]).astype(np.float32)
+        layer = RoIAlign(bins=bins, samples=samples, pool=False)
+        with tf.GradientTape() as tape:
+            features = tf.constant(features)
+            tape.watch(features)
+            aligned = layer(features, boxes)
+        gradient = tape.gradient(aligned, features, upstream)
+        # What every pixel adds to the bins: one channel for each pixel.
+        pixels = np.eye(6 * 9).reshape([6, 9, 6 * 9])
+        expected = np.zeros(features.shape)
+        for frame in range(2):
+            for box, given in zip(boxes[0, frame], upstream[0, frame], strict=True):
+                weights = _reference(pixels, box.astype(np.float64), bins, samples)
+                spread = np.einsum("yxp,yxd->pd", weights, given)
+                expected[0, frame] += spread.reshape([6, 9, 5])
+        np.testing.assert_allclose(gradient, expected, atol=2e-4)
+
+    @parameterized.parameters(1, 6, 7, 13)
+    def test_pieces_of_a_frame_equal_the_frame(self, num_boxes):
+        random = np.random.default_rng(9)
+        features = tf.constant(random.normal(size=[1, 3, 6, 9, 5]), tf.float32)
+        boxes = tf.constant(_random_boxes(random, [1, 3, num_boxes], -0.4, 1.4))
+        layer = RoIAlign()
+
+        def both(boxes):
+            with tf.GradientTape() as tape:
+                tape.watch(features)
+                aligned = layer(features, boxes)
+            return aligned, tape.gradient(aligned, features)
+
+        whole = both(boxes)
+        with mock.patch.object(roi_align, "_CACHED", 6 * 4 * 14**2 * 5):  # 6 boxes
+            pieces = both(boxes)
+            unknown = tf.function(
+                both, input_signature=[tf.TensorSpec([None, None, None, 4], tf.float32)]
+            )(boxes)
+        for found in (pieces, unknown):
+            np.testing.assert_allclose(found[0], whole[0], atol=1e-5)
+            np.testing.assert_allclose(found[1], whole[1], atol=1e-4)
+
+    def test_a_gpu_takes_a_frame_at_once(self):
+        features, boxes = tf.ones([1, 1, 6, 9, 5]), tf.ones([1, 1, 7, 4])
+        gpu = mock.patch.object(tf.config, "list_logical_devices", return_value=["GPU:0"])
+        with (
+            mock.patch.object(roi_align, "_CACHED", 0),
+            mock.patch.object(roi_align, "_map_pieces", wraps=roi_align._map_pieces) as pieces,
+        ):
+            with gpu:
+                RoIAlign()(features, boxes)
+            pieces.assert_not_called()
+            RoIAlign()(features, boxes)
+            pieces.assert_called_once()
+
+    def test_no_boxes(self):
+        layer = tf.function(
+            RoIAlign(),
+            input_signature=[tf.TensorSpec([1, 2, 6, 9, 5]), tf.TensorSpec([1, 2, None, 4])],
+        )
+        self.assertEqual(
+            layer(tf.ones([1, 2, 6, 9, 5]), tf.zeros([1, 2, 0, 4])).shape, [1, 2, 0, 5]
+        )
 
     def test_bfloat16_keeps_its_dtype_and_stays_near_float32(self):
         random = np.random.default_rng(5)
