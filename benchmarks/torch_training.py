@@ -70,12 +70,13 @@ class ConvolutionBN(nn.Module):
 class Bottleneck(nn.Module):
     def __init__(self, weights: Weights, name: str, stride: int):
         super().__init__()
+        in_space = (1, stride, stride)
         self.a = ConvolutionBN(weights, f"{name}/a")
-        self.b = ConvolutionBN(weights, f"{name}/b", (1, stride, stride))
+        self.b = ConvolutionBN(weights, f"{name}/b", in_space)
         self.c = ConvolutionBN(weights, f"{name}/c")
         self.shortcut = None
         if f"{name}/shortcut" in weights:
-            self.shortcut = ConvolutionBN(weights, f"{name}/shortcut", stride)
+            self.shortcut = ConvolutionBN(weights, f"{name}/shortcut", in_space)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = functional.relu(self.a(x), inplace=True)

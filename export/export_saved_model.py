@@ -10,25 +10,12 @@ model's. A server that watches OUTPUT never sees half a version.
 from collections.abc import Sequence
 
 from absl import flags
-from ml_collections import config_flags
 
 from stgraph_tf import config as settings
-from stgraph_tf import program
+from stgraph_tf import program, trained_flags
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "What was trained: a file and a variant, as given to tools/train.py."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.")
+_TRAINED = trained_flags.define()
 _OUTPUT = flags.DEFINE_string("output", None, "Folder of the model's versions. Made when missing.")
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint",
-    None,
-    "A checkpoint, such as WORKDIR/checkpoints/joint/ckpt-1000, or 'best' for what validated "
-    "best; the newest by default.",
-)
-_STAGE = flags.DEFINE_enum(
-    "stage", None, settings.STAGES, "Whose checkpoint; the last stage's that has any by default."
-)
 _VERSION = flags.DEFINE_integer(
     "version", None, "Number of the version; the next one by default.", lower_bound=1
 )
@@ -57,16 +44,16 @@ _MAX_CLIPS = flags.DEFINE_integer(
 def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise ValueError(f"unexpected argument {argv[1]!r}: every argument is a --flag")
-    settings.check(_CONFIG.value)
+    settings.check(_TRAINED.config.value)
 
     from stgraph_tf.serving import export
 
     done = export.export(
-        _CONFIG.value,
-        _WORKDIR.value,
+        _TRAINED.config.value,
+        _TRAINED.workdir.value,
         _OUTPUT.value,
-        checkpoint=_CHECKPOINT.value,
-        stage=_STAGE.value,
+        checkpoint=_TRAINED.checkpoint.value,
+        stage=_TRAINED.stage.value,
         version=_VERSION.value,
         rpn=_RPN.value,
         precision=_PRECISION.value,

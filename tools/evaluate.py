@@ -10,26 +10,13 @@ model's figures beside this one's.
 """
 
 from absl import app, flags
-from ml_collections import config_flags
 
 from stgraph_tf import config as settings
-from stgraph_tf import program
+from stgraph_tf import program, trained_flags
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "What was trained: the file and variant that tools/train.py was given."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.")
+_TRAINED = trained_flags.define()
 _OUTPUT = flags.DEFINE_string(
     "output", None, "Folder for metrics.json, scores.npz and report.html."
-)
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint",
-    None,
-    "A checkpoint, such as WORKDIR/checkpoints/joint/ckpt-1000, or 'best' for what validated "
-    "best; the newest by default.",
-)
-_STAGE = flags.DEFINE_enum(
-    "stage", None, settings.STAGES, "Whose checkpoint; the last stage's that has any by default."
 )
 _REPORT = flags.DEFINE_bool("report", True, "Write report.html.")
 _ATTRIBUTES = flags.DEFINE_string(
@@ -46,17 +33,17 @@ _COMPARE = flags.DEFINE_multi_string(
 def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"unexpected arguments: {' '.join(argv[1:])}")
-    settings.check(_CONFIG.value)
+    settings.check(_TRAINED.config.value)
     compared = _by_name(_COMPARE.value)
 
     from stgraph_tf.evaluation import run
 
     measures = run.evaluate(
-        _CONFIG.value,
-        _WORKDIR.value,
+        _TRAINED.config.value,
+        _TRAINED.workdir.value,
         _OUTPUT.value,
-        _CHECKPOINT.value,
-        _STAGE.value,
+        _TRAINED.checkpoint.value,
+        _TRAINED.stage.value,
         with_report=_REPORT.value,
         attributes_file=_ATTRIBUTES.value,
         compared=compared,

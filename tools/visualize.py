@@ -19,27 +19,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
-from ml_collections import config_flags
 
 from stgraph_tf import config as settings
-from stgraph_tf import program
+from stgraph_tf import program, trained_flags
 
 if TYPE_CHECKING:
     from stgraph_tf.viz.gallery.models import ShownModel
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "What was trained: the file and variant that tools/train.py was given."
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the training run.")
-_CHECKPOINT = flags.DEFINE_string(
-    "checkpoint",
-    None,
-    "A checkpoint, such as WORKDIR/checkpoints/joint/ckpt-1000, or 'best' for what validated "
-    "best; the newest by default.",
-)
-_STAGE = flags.DEFINE_enum(
-    "stage", None, settings.STAGES, "Whose checkpoint; the last stage's that has any by default."
-)
+_TRAINED = trained_flags.define()
 _SAVED_MODEL = flags.DEFINE_string(
     "saved_model",
     None,
@@ -90,21 +77,16 @@ def main(argv: Sequence[str]) -> None:
 
 def _check_flags() -> None:
     if _SAVED_MODEL.value is not None:
-        of_run = {
-            "config": _CONFIG.value,
-            "workdir": _WORKDIR.value,
-            "checkpoint": _CHECKPOINT.value,
-            "stage": _STAGE.value,
-        }
-        given = [f"--{name}" for name, value in of_run.items() if value is not None]
+        of_run = _TRAINED._asdict().items()
+        given = [f"--{name}" for name, flag in of_run if flag.value is not None]
         if given:
             raise ValueError(f"give --saved_model or {' and '.join(given)}, not both")
         if _DATA.value is None:
             raise ValueError("--saved_model needs --data, the folder of the videos' shards")
-    elif _CONFIG.value is None or _WORKDIR.value is None:
+    elif _TRAINED.config.value is None or _TRAINED.workdir.value is None:
         raise ValueError("give --config and --workdir of a training run, or --saved_model")
     else:
-        settings.check(_CONFIG.value)
+        settings.check(_TRAINED.config.value)
 
 
 def _model() -> "tuple[ShownModel, str, str]":
@@ -114,8 +96,10 @@ def _model() -> "tuple[ShownModel, str, str]":
     if _SAVED_MODEL.value is not None:
         model = gallery.exported(_SAVED_MODEL.value)
         return model, _DATA.value, _SPLIT.value or "validation"
-    config = _CONFIG.value
-    model = gallery.trained(config, _WORKDIR.value, _CHECKPOINT.value, _STAGE.value)
+    config = _TRAINED.config.value
+    model = gallery.trained(
+        config, _TRAINED.workdir.value, _TRAINED.checkpoint.value, _TRAINED.stage.value
+    )
     data = _DATA.value or config.data.dir
     return model, data, _SPLIT.value or config.data.validation_split
 

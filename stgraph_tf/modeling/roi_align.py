@@ -172,15 +172,16 @@ def _map_pieces(
 
     Args:
         function: gives a row for every row, of one dtype with them.
-        rows: `[N, ...]`; N may be unknown or 0.
+        rows: `[N, ...]`; N alone may be unknown.
     """
-    number = tf.shape(rows)[0]
-    pieces = tf.maximum(1, -(-number // at_most))
+    known = rows.shape[0]
+    number = tf.shape(rows)[0] if known is None else known
+    pieces = -(-number // at_most)
+    pieces = tf.maximum(1, pieces) if known is None else max(1, pieces)
     length = -(-number // pieces)
     rest = [[0, 0]] * (rows.shape.rank - 1)
     filled = tf.pad(rows, [[0, pieces * length - number], *rest])
-    filled = tf.reshape(filled, tf.concat([[pieces, length], tf.shape(rows)[1:]], axis=0))
-    mapped = tf.map_fn(function, filled)
+    mapped = tf.map_fn(function, tf.reshape(filled, [pieces, length, *rows.shape[1:]]))
     return tf.reshape(mapped, tf.concat([[-1], tf.shape(mapped)[2:]], axis=0))[:number]
 
 
