@@ -18,7 +18,7 @@ class Target:
 
     Attributes:
         label: absolute, in Bazel's short form: `//configs`, `//tools:train`.
-        rule: the rule's name.
+        rule: the rule's name; `exports_files` for a file that other packages may name.
         srcs: files, relative to the root.
         data: files, relative to the root, and labels.
         deps: labels.
@@ -62,7 +62,7 @@ class _Package:
         text = (self._folder / "BUILD").read_text(encoding="utf-8")
         known = {
             **rules,
-            "exports_files": lambda names: None,
+            "exports_files": self._export,
             "glob": self._glob,
             "load": lambda *names: None,
             "package": lambda **settings: None,
@@ -82,6 +82,10 @@ class _Package:
                 frozenset(map(self._label, deps)),
             )
         )
+
+    def _export(self, names) -> None:
+        for name in names:
+            self._add("exports_files", name=name)
 
     def _glob(self, include, exclude=()):
         hidden = {path for pattern in exclude for path in self._folder.glob(pattern)}

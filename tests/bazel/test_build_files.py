@@ -54,8 +54,17 @@ class BuildFilesTest(absltest.TestCase):
             named = {*target.srcs, *map(self._path, target.data)}
             self.assertEqual(named - self.files - self.targets.keys(), set(), label)
 
+    def test_what_other_packages_name_is_there_for_them(self):
+        """A file of another package is one that this exports."""
+        for label, target in self.targets.items():
+            named = {name for name in target.data if name.startswith("//")}
+            self.assertEqual(named - self.targets.keys(), set(), label)
+
     def test_rules_suit_the_files(self):
         for label, target in self.targets.items():
+            if target.rule == "exports_files":
+                self.assertIn(self._path(label), self.files)
+                continue
             name = min(target.srcs, default="").rpartition("/")[2]
             if label.startswith("//tests"):
                 expected = "py_test" if name.startswith("test_") else "py_library"
