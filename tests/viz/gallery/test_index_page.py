@@ -1,6 +1,5 @@
 """The index in Chromium: all cards at first, then sorted and filtered."""
 
-import contextlib
 import os
 
 import numpy as np
@@ -9,8 +8,8 @@ from absl.testing import absltest
 from stgraph_tf.viz.gallery import index_page
 from stgraph_tf.viz.gallery.entries import Entry
 from stgraph_tf.viz.gallery.models import ShownModel
-from stgraph_tf.viz.viewer import chromium
 from tests.serving import exported
+from tests.viz.browser_case import BrowserTestCase
 
 LABELS = ("open a door", "sit", "<i>run</i>")
 MODEL = ShownModel(LABELS, exported.CLIP, "runs/<b>/ckpt-7", "", iter)
@@ -28,29 +27,12 @@ ENTRIES = (
 )
 
 
-class IndexPageTest(absltest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        resources = contextlib.ExitStack()
-        cls.addClassCleanup(resources.close)
-        cls.browser = resources.enter_context(chromium.launched())
-
+class IndexPageTest(BrowserTestCase):
     def open(self, entries=ENTRIES, *, script: bool = True, width: int = 1280):
         path = os.path.join(self.create_tempdir().full_path, "index.html")
         with open(path, "w", encoding="utf-8") as file:
             file.write(index_page.as_html(entries, MODEL, "data/mine, validation"))
-        context = self.browser.new_context(
-            java_script_enabled=script, viewport={"width": width, "height": 800}
-        )
-        self.addCleanup(context.close)
-        page = context.new_page()
-        self.problems = []
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self.assertStartsWith(request.url, ("file:", "data:")))
-        page.goto(f"file://{path}")
-        self.addCleanup(lambda: self.assertEqual(self.problems, []))
-        return page
+        return self.load(path, width=width, height=800, java_script_enabled=script)
 
     def ids(self, page) -> list[str]:
         return page.locator("#videos li:visible .id").all_inner_texts()

@@ -3,7 +3,7 @@
 from absl.testing import absltest, parameterized
 
 from tests.viz.viewer import sample_clips
-from tests.viz.viewer.browser_case import BrowserTestCase
+from tests.viz.viewer.viewer_case import ViewerTestCase
 
 # The contrast of every text on the first opaque background behind it, as WCAG defines it.
 _CONTRASTS = """() => {
@@ -37,7 +37,7 @@ _CONTRASTS = """() => {
 }"""
 
 
-class ReadersTest(BrowserTestCase):
+class ReadersTest(ViewerTestCase):
     def overflow(self):
         return self.page.evaluate(
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"

@@ -4,10 +4,10 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from tests.viz.viewer import sample_clips
-from tests.viz.viewer.browser_case import BrowserTestCase
+from tests.viz.viewer.viewer_case import ViewerTestCase
 
 
-class LackingTest(BrowserTestCase):
+class LackingTest(ViewerTestCase):
     def choose(self):
         self.page.locator(".box").first.click()
 

@@ -4,12 +4,12 @@ import numpy as np
 from absl.testing import absltest
 
 from tests.viz.viewer import sample_clips
-from tests.viz.viewer.browser_case import BrowserTestCase
+from tests.viz.viewer.viewer_case import ViewerTestCase
 
 _HOSTILE = '<img src=x onerror="document.title=1"></script><b>'
 
 
-class ViewerTest(BrowserTestCase):
+class ViewerTest(ViewerTestCase):
     def test_opens_with_frames_boxes_and_labels(self):
         page = self.open(description="joint, ckpt-3")
         self.assertEqual(page.title(), "film")
