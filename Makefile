@@ -1,10 +1,10 @@
 # make demo   the main job, end to end: films and boxes in, a served action recognizer out
-# make test   the whole test suite, with a report of the lines that it runs
+# make test   the whole test suite
 # make study  the rows of the paper's Table 2 on a data set of moving shapes, three seeds each
 # make lint   formatting, linting and types, as CI does
 # make lock   resolves the dependencies of setup.cfg anew
 #
-# make coverage   tests, and lists in docs/coverage.md what they do not run, with the reasons
+# make coverage   the tests, and in docs/coverage.md what they do not run, with the reasons
 # make docs       makes the library's reference of its docstrings, in build/api
 # make docs-test  types every command and code block of the documentation, in small
 # make package    the wheel and the source distribution, in dist
@@ -18,6 +18,7 @@ STUDY := runs/study
 COVERAGE := build/coverage.json
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+TEST := pytest -n 2 --dist loadfile --no-loadscope-reorder
 CONFIG := configs/shapes.py:tiny_i3d_joint
 DEMO_FLAGS := --config $(CONFIG) --config.data.dir $(RUN)/shards --workdir $(RUN)/train
 
@@ -81,12 +82,14 @@ chromium:
 	else echo "error: install Chromium (Debian: apt-get install chromium)"; exit 1; fi
 
 test: $(READY) chromium
-	@mkdir -p build
-	$(BIN)/python -m slipcover --json --out $(COVERAGE) -m pytest -n 2 --dist loadfile \
-		--no-loadscope-reorder
-	@$(BIN)/python -m tests.uncovered $(COVERAGE)
+	$(BIN)/python -m $(TEST)
 
-coverage: test
+coverage: $(READY) chromium
+	@mkdir -p build
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m $(TEST)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage json --quiet -o $(COVERAGE)
 	@$(BIN)/python -m tests.uncovered $(COVERAGE) docs/coverage.md
 
 lint: $(READY)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 from absl import flags
 
@@ -30,6 +31,10 @@ _LONGEST = (
     "serving/test_without_python.py",
     "serving/test_detector_inside.py",
     "training/test_validation.py",
+    "training/test_steps.py",
+    "tools/test_prepare_dataset.py",
+    "tools/test_extract_proposals.py",
+    "proposals/test_rpn_training.py",
 )
 
 
@@ -38,3 +43,10 @@ def pytest_collection_modifyitems(items):
     root = pathlib.Path(__file__).parent
     places = {root / name: place for place, name in enumerate(_LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_sessionfinish():
+    """Writes what was measured: pytest-xdist may end its processes before they do it themselves."""
+    measurement = sys.modules.get("coverage") and sys.modules["coverage"].Coverage.current()
+    if measurement:
+        measurement.save()

@@ -72,6 +72,8 @@ class Training:
         command += ["--config", f"{os.path.abspath(__file__)}:{data}", "--workdir", workdir]
         command += flags
         variables = {**os.environ, "PYTHONPATH": ROOT, **(environment or {})}
+        if file_size is not None:
+            variables.pop("COVERAGE_PROCESS_CONFIG", None)  # There is no room for a measurement.
         if tf_config:
             variables["TF_CONFIG"] = tf_config
         with open(self._stderr, "w") as stderr:

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 from absl.testing import absltest
+from PIL import Image
 
 from stgraph_tf.viz.gallery import index_page
 from stgraph_tf.viz.gallery.entries import Entry
@@ -29,7 +30,11 @@ ENTRIES = (
 
 class IndexPageTest(BrowserTestCase):
     def open(self, entries=ENTRIES, *, script: bool = True, width: int = 1280):
-        path = os.path.join(self.create_tempdir().full_path, "index.html")
+        folder = self.create_tempdir().full_path
+        path, videos = os.path.join(folder, "index.html"), os.path.join(folder, "videos")
+        os.mkdir(videos)
+        for shown in entries:
+            Image.new("RGB", (4, 3)).save(os.path.join(videos, f"{shown.name}.webp"))
         with open(path, "w", encoding="utf-8") as file:
             file.write(index_page.as_html(entries, MODEL, "data/mine, validation"))
         return self.load(path, width=width, height=800, java_script_enabled=script)
