@@ -17,6 +17,7 @@ _LARGE = re.compile(r"(configs/\w+\.py:)r(?:50|101)_")
 _TRAINED = (
     "tools/train.py",
     "tools/evaluate.py",
+    "tools/visualize.py",
     "export/export_saved_model.py",
 )
 
